@@ -6,6 +6,7 @@ same whenever the conversation is sent.
 """
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 SIGNATURE_MARK = "__thought__"
@@ -57,14 +58,22 @@ def with_own_ids(messages: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, An
 
 
 def _renamed(calls: Sequence[Mapping[str, Any]], taken: TakenIds) -> dict[str, str]:
-    """Return the new ids of calls whose ids are taken, by the old ones; all are taken from now on."""
+    """Return the new ids of calls whose ids are taken or too long, by the old ones; all are taken now."""
     renamed = {}
     for call in calls:
         plain, mark, signature = call["id"].partition(SIGNATURE_MARK)
-        own = taken.take(plain)
+        own = taken.take(_fitted(plain))
         if own != plain:
             renamed[call["id"]] = f"{own}{mark}{signature}"
     return renamed
+
+
+def _fitted(call_id: str) -> str:
+    """Return an id that every provider takes back: vLLM's, for example, are longer than OpenAI takes."""
+    if len(call_id) <= _ID_MAX:
+        return call_id
+    digest = sha256(call_id.encode()).hexdigest()[:12]
+    return f"{call_id[: _ID_MAX - len(digest) - 1]}_{digest}"
 
 
 def _calling(message: Mapping[str, Any], renamed: Mapping[str, str]) -> Mapping[str, Any]:

@@ -32,6 +32,7 @@ _EMPTY_KEYS = frozenset({"audio", "function_call", *ROLES["assistant"], *ROLES["
 """Libraries write every key that they know; one with nothing in it says nothing."""
 
 
+_TEXTS = frozenset({"name", "refusal"})
 _LISTS = frozenset({"content", "tool_calls", "reasoning_details", "thinking_blocks"})
 """The keys of a message whose values may be lists."""
 
@@ -90,6 +91,10 @@ def _listed(message: Mapping[str, Any]) -> int:
 def _check_keys(message: Mapping[str, Any], place: int) -> None:
     role = message["role"]
     for key, value in message.items():
+        if key in _TEXTS and not isinstance(value, str | None):
+            raise InvalidRequestError(
+                f"the '{key}' of message {place} must be a text, not {type(value).__name__}"
+            )
         if key in ROLES[role] or (key in _EMPTY_KEYS and not value):
             continue
         hint = "; the text of a message is its 'content'" if key in {"parts", "text"} else ""

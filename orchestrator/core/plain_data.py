@@ -1,7 +1,9 @@
-"""Plain data as a caller hands it over: copies that share nothing with it."""
+"""Plain data as a caller hands it over: copies that share nothing with it, and how deep it may lie."""
 
 from collections.abc import Mapping
 from typing import Any
+
+from orchestrator.core.errors import InvalidRequestError
 
 
 def copied(value: Any) -> Any:
@@ -12,3 +14,39 @@ def copied(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: copied(item) for key, item in value.items()}
     return [copied(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+ARGUMENTS_DEPTH_MAX = 100
+"""Of lists and objects in each other: as Google reads them, and every library that has them on the way."""
+REQUEST_DEPTH_MAX = ARGUMENTS_DEPTH_MAX + 20
+"""Of messages and parameters, which have arguments and schemas in them."""
+
+
+def check_depth(value: Any) -> None:
+    """Check that what a request is made of can be read by all who handle it on the way.
+
+    Raises:
+        InvalidRequestError: it is deeper.
+    """
+    if is_deeper(value, REQUEST_DEPTH_MAX):
+        raise InvalidRequestError(
+            f"messages, tools or parameters have lists and objects more than {REQUEST_DEPTH_MAX} deep in each other: "
+            "nest them less"
+        )
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Return whether lists and objects lie more than `levels` deep in each other; in itself is endless."""
+    layer = [value] if isinstance(value, Mapping | list | tuple) else []
+    for _ in range(levels):
+        if not layer:
+            return False
+        # Each once: data may hold the same list in a thousand places.
+        inside = {
+            id(inner): inner
+            for outer in layer
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+            if isinstance(inner, Mapping | list | tuple)
+        }
+        layer = list(inside.values())
+    return bool(layer)

@@ -26,7 +26,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.names import as_text_hint, name_of, tags_of
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.parameter_ranges import check_parameter_size, check_parameters, is_number
-from orchestrator.core.plain_data import copied
+from orchestrator.core.plain_data import REQUEST_DEPTH_MAX, check_depth, copied
 from orchestrator.core.run import Run, counted_for, run_of
 from orchestrator.core.sampling import SAMPLING_NAMES, Sampling
 from orchestrator.core.unknown_names import DEADLINE_HINT, TIMES_OF_OTHERS, unknown
@@ -249,7 +249,10 @@ def _check_plain(request: ChatRequest) -> None:
     """Refuse what cannot be written as JSON, before it is priced, hashed and sent as such."""
     plain = ([dict(message) for message in request.messages], request.sampling.as_wire())
     try:
-        orjson.dumps(plain, option=orjson.OPT_NON_STR_KEYS)
+        text = orjson.dumps(plain, option=orjson.OPT_NON_STR_KEYS)
     except TypeError as exc:
+        check_depth(plain)
         msg = f"messages, tools and sampling parameters must be plain data that JSON can hold: {exc}"
         raise InvalidRequestError(msg) from None
+    if text.count(b"{") + text.count(b"[") > REQUEST_DEPTH_MAX:
+        check_depth(plain)

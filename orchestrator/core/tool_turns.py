@@ -8,13 +8,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.plain_data import ARGUMENTS_DEPTH_MAX, is_deeper
 
 _CALL_KEYS = frozenset(
     {"id", "type", "function", "index", "cache_control", "extra_content", "provider_specific_fields"}
 )
 """OpenAI's own, and what its answers and those libraries that pass them on put beside them."""
 _SHOWN_MAX = 64
+_NO_OBJECT = "are no JSON object"
 _TO_DO = (
     "answer each call right after it with a message of role 'tool' and its 'tool_call_id' (of a call that was "
     "interrupted, say so in one), or leave the call out"
@@ -81,9 +85,10 @@ def _check_call(call: Any, place: int) -> str:
     name = function.get("name")
     if not isinstance(name, str) or not name:
         raise InvalidRequestError(f"a tool call in message {place} has no function name")
-    if not _is_object(function.get("arguments")):
+    problem = _problem_of(function.get("arguments"))
+    if problem:
         raise InvalidRequestError(
-            f"the arguments of tool call '{name[:_SHOWN_MAX]}' in message {place} are no JSON object"
+            f"the arguments of tool call '{name[:_SHOWN_MAX]}' in message {place} {problem}"
         )
     unknown = sorted(str(key)[:40] for key in call if key not in _CALL_KEYS)
     if unknown or call.get("type", "function") != "function":
@@ -98,12 +103,37 @@ def _check_call(call: Any, place: int) -> str:
     return call_id
 
 
-def _is_object(arguments: Any) -> bool:
-    if arguments is None or isinstance(arguments, Mapping):
-        return True
-    if not isinstance(arguments, str):
-        return False
+def _problem_of(arguments: Any) -> str | None:
+    """Return what is wrong with arguments, as text or as data; None where nothing is."""
     try:
-        return not arguments.strip() or isinstance(json.loads(arguments, strict=False), dict)
-    except (ValueError, RecursionError):
-        return False
+        value = _read(arguments) if isinstance(arguments, str) else arguments
+        if value is not None and not isinstance(value, Mapping):
+            return _NO_OBJECT
+        is_deep = _may_be_deep(arguments) and is_deeper(value, ARGUMENTS_DEPTH_MAX)
+        if value is arguments and not is_deep:
+            _check_numbers(value)
+    except RecursionError:
+        is_deep = True
+    except (ValueError, TypeError):
+        return _NO_OBJECT
+    return f"lie more than {ARGUMENTS_DEPTH_MAX} deep in each other: nest them less" if is_deep else None
+
+
+def _read(text: str) -> Any:
+    if not text.strip():
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        value = json.loads(text, strict=False)
+        _check_numbers(value)
+        return value
+
+
+def _check_numbers(value: Any) -> None:
+    # Of NaN and infinity one format makes `null`, and the tool was asked for something else.
+    json.dumps(value, allow_nan=False, default=str)
+
+
+def _may_be_deep(arguments: Any) -> bool:
+    return not isinstance(arguments, str) or arguments.count("{") + arguments.count("[") > ARGUMENTS_DEPTH_MAX

@@ -18,6 +18,7 @@ from langchain_core.messages import (
 )
 
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.plain_data import check_depth
 from orchestrator.core.reasoning import REASONING_VENDOR, Reasoning, thinking_block
 from orchestrator.core.request import Message
 from orchestrator.langchain.content_blocks import parts_of_blocks
@@ -165,6 +166,7 @@ def _calls_in(blocks: Sequence[Any], place: int, *, known: set[Any]) -> list[dic
 
 def _call(call_id: Any, name: Any, arguments: Any, place: int) -> dict[str, Any]:
     try:
+        check_depth(arguments)
         text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
     except (TypeError, ValueError):
         msg = f"the arguments of tool call '{str(name)[:64]}' in message {place} are no plain data that JSON can hold"

@@ -37,6 +37,9 @@ class Ear:
     def finish(self) -> None:
         """Hear that the answer has come to its end."""
 
+    def check(self) -> None:
+        """Raise where what has come to its end is no whole answer, and its reader would not see that."""
+
     def fail(self, error: BaseException) -> None:
         """Hear that reading it failed."""
 
@@ -149,6 +152,7 @@ class _HeardInThread(httpx.SyncByteStream):
             self._ear.fail(exc)
             raise
         self._ear.finish()
+        self._ear.check()
         if rest:
             yield rest
 
@@ -202,6 +206,7 @@ class _HeardInTask(httpx.AsyncByteStream):
             self._ear.fail(exc)
             raise
         self._ear.finish()
+        self._ear.check()
         if rest:
             yield rest
 

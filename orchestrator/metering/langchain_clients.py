@@ -22,8 +22,9 @@ from pydantic import PrivateAttr, SecretStr
 from orchestrator.catalog.catalog import Deployment, ProviderKind
 from orchestrator.core.background_loop import BackgroundLoop
 from orchestrator.core.clock import Clock
-from orchestrator.core.errors import InvalidRequestError, OrchestratorError
+from orchestrator.core.errors import InvalidRequestError, OrchestratorError, UnavailableError
 from orchestrator.core.payer import Payer
+from orchestrator.core.plain_data import check_depth
 from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.core.secret_values import secret_text, secret_texts
 from orchestrator.langchain.tracing import LangChainSettings, follow_config
@@ -111,6 +112,8 @@ class _Told:
 
     def __enter__(self) -> None:
         check_called_with(self._kind, self._kwargs)
+        for message in self._messages:
+            check_depth([message.content, message.additional_kwargs, getattr(message, "tool_calls", ())])
         if self._kind in _FETCHING:
             check_addresses((message.content for message in self._messages), unopened=_UNOPENED)
 
@@ -118,8 +121,18 @@ class _Told:
         below = error
         while below is not None:
             if isinstance(below, OrchestratorError) and below is not error:
-                raise below from None
+                try:
+                    raise below from None
+                finally:
+                    # What it was raised in has it as its cause: who walks along would never come to an end.
+                    below.__context__ = None
             below = below.__cause__ or below.__context__
+        if isinstance(error, RecursionError):
+            # What is sent is not so deep; the answer is booked as what it is.
+            raise UnavailableError(
+                "the answer has lists and objects so deep in each other that the vendor's client cannot read them; "
+                "it is booked"
+            ) from None
 
 
 class MeteredChatOpenAI(_Metered, ChatOpenAI):

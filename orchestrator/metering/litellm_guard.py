@@ -133,6 +133,7 @@ class MeteredStream(CustomStreamWrapper):
             tier = _dearest_tier(self.chunks)
             _note_usage(self._sending, counted[-1], said=any(map(says_something, self.chunks)), tier=tier)
             self._sending.end()
+            _check_heard(self._sending)
         else:
             # LiteLLM makes up an end and a usage for a connection that merely closed.
             self._sending.end(Failure(FailureKind.INTERRUPTED))
@@ -238,6 +239,7 @@ def _settled(answer: Any, sending: MeteredSend) -> Any:
         return None
     _note_usage(sending, answer, said=says_something(answer), tier=_dearest_tier([answer]))
     sending.end()
+    _check_heard(sending)
     return answer
 
 
@@ -277,6 +279,16 @@ def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | No
     heard = sending.leave.answer if sending.leave is not None else None
     sending.billed = billed if heard is None else replace(_billed_by(heard), service_tier=tier)
     sending.upstream_id = getattr(answer, "id", None) or None
+
+
+def _check_heard(sending: MeteredSend) -> None:
+    """Check that what LiteLLM has made an answer of is one by the provider's own bytes.
+
+    Raises:
+        UnavailableError: it is none; LiteLLM says `stop` of an end that it does not know.
+    """
+    if sending.leave is not None and sending.leave.answer is not None:
+        sending.leave.answer.check()
 
 
 def _billed_by(heard: VendorAnswer) -> BilledUsage:

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.plain_data import check_depth
 from orchestrator.core.request import Message
 from orchestrator.metering.media_addresses import check_addresses
 
@@ -32,16 +33,18 @@ def size_of(kind: ProviderKind, arguments: Mapping[str, Any]) -> Size:
 
     Raises:
         InvalidRequestError: a number of tokens or answers is not a whole number, or LiteLLM would open the
-            address of a picture itself.
+            address of a picture itself, or lists and objects lie deeper than all who handle them read.
     """
     messages = [_plain(message) for message in arguments.get("messages") or ()]
+    declared = [_schema(arguments[name]) for name in _DECLARED if arguments.get(name)]
+    check_depth([messages, declared])
     if kind is ProviderKind.GOOGLE:
         check_addresses(message.get("content") for message in messages)
     return Size(
         messages=messages,
         max_tokens=max(_whole(arguments, name) for name in LIMITS),
         answers=_whole(arguments, "n") or 1,
-        declared=[_schema(arguments[name]) for name in _DECLARED if arguments.get(name)],
+        declared=declared,
     )
 
 

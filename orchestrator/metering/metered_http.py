@@ -216,6 +216,9 @@ class _Tap(Ear):
     def finish(self) -> None:
         self._sending.end(self._take_whole())
 
+    def check(self) -> None:
+        self.answer.check()
+
     def leave(self) -> None:
         self._sending.end(self._left())
 

@@ -10,6 +10,7 @@ from typing import Any
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.parameter_ranges import check_parameters
+from orchestrator.core.plain_data import check_depth
 
 _SAMPLING = frozenset(
     {
@@ -75,6 +76,7 @@ def _check(arguments: Mapping[str, Any], taken: frozenset[str]) -> None:
                 f"price come from config.yaml alone, and what no bound is known for is not sent; known: "
                 f"{', '.join(sorted(taken))}"
             )
+    check_depth(arguments)
     check_parameters(arguments)
     nested = arguments.get("generation_config")
     if isinstance(nested, Mapping):

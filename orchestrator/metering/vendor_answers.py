@@ -1,26 +1,29 @@
 """An answer on its way to a vendor's own client, read for its bill as our wire would read it."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 import httpx
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import Clock
+from orchestrator.core.errors import UnavailableError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
 from orchestrator.metering.readable_answers import ReadableStream, readable_body
+from orchestrator.metering.responses_answers import ResponsesReader
 from orchestrator.metering.several_answers import SeveralReader
 from orchestrator.providers.wire import gemini_format, openai_format
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.body_reading import ANSWER_BYTES_MAX, BodyUnreadableError, in_utf8
-from orchestrator.providers.wire.failures import failure_of_error, failure_of_reply
+from orchestrator.providers.wire.failures import failure_of_reply
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
 from orchestrator.providers.wire.stream_letters import StreamLetters
-from orchestrator.providers.wire.usage_reading import read_openai_usage
-from orchestrator.providers.wire.wire_json import event_objects, read_object, read_object_or_none
+from orchestrator.providers.wire.wire_json import read_object_or_none
 
 _OK = 200
+_TOLD_BY_CLIENTS = frozenset({FailureKind.EMPTY, FailureKind.MALFORMED})
+"""Where an answer has a finish: one may be empty that has what our wire does not ask for."""
 
 
 class _Reader(Protocol):
@@ -78,6 +81,7 @@ class VendorAnswer:
         self._was_asked_in_pieces = in_pieces
         self._bytes_left = ANSWER_BYTES_MAX
         self._failed: UnreadableAnswerError | None = None
+        self._wrong: UnreadableAnswerError | None = None
 
     @property
     def has_content(self) -> bool:
@@ -142,6 +146,29 @@ class VendorAnswer:
         Raises:
             AttemptFailedError: it is a refusal, or none that can be read; what it used comes along.
         """
+        try:
+            return self._read()
+        except UnreadableAnswerError as exc:
+            self._wrong = exc
+            raise
+
+    def check(self) -> None:
+        """Check that a message which others make of what `whole` refused tells what is wrong.
+
+        Of an error, of a blocked prompt and of half a stream some make a message like any other. What is odd
+        in an answer that has a finish of its own is for the reader of that message.
+
+        Raises:
+            UnavailableError: it does not.
+        """
+        wrong = self._wrong
+        if wrong is None:
+            return
+        ends = wrong.answer is not None and bool(wrong.answer.finish_reason)
+        if not ends or wrong.failure.kind not in _TOLD_BY_CLIENTS:
+            raise UnavailableError(f"what came with status 200 is no answer, or half of one: {wrong}")
+
+    def _read(self) -> ProviderAnswer:
         if self.in_pieces:
             self._take(None)
             if self._failed is not None:
@@ -188,7 +215,7 @@ class VendorAnswer:
 
 def _reader_of(kind: ProviderKind, *, path: str, answers: int) -> _Reader:
     if path.endswith("/responses"):
-        return _ResponsesReader()
+        return ResponsesReader()
     if answers > 1 and kind is not ProviderKind.GOOGLE:
         return SeveralReader(answers, reports_cost=kind is ProviderKind.OPENROUTER)
     return _WireReader(kind, answers)
@@ -229,67 +256,3 @@ class _WireReader:
 
     def whole(self) -> ProviderAnswer:
         return self._stream.whole()
-
-
-class _ResponsesReader:
-    """OpenAI's Responses API (https://platform.openai.com/docs/api-reference/responses), for a bill alone."""
-
-    _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
-
-    def __init__(self) -> None:
-        self._last: Mapping[str, Any] | None = None
-        self.has_content = False
-
-    @property
-    def is_complete(self) -> bool:
-        return self._last is not None
-
-    @property
-    def has_finished(self) -> bool:
-        return self._last is not None
-
-    def take(self, event: SentEvent) -> object:
-        for data in event_objects(event.data):
-            kind = data.get("type")
-            self.has_content = self.has_content or str(kind).endswith(".delta")
-            if kind in self._ENDS and isinstance(data.get("response"), Mapping):
-                self._last = data["response"]
-        return None
-
-    def read(self, body: bytes) -> ProviderAnswer:
-        return _answer_of_response(read_object(body))
-
-    def whole(self) -> ProviderAnswer:
-        if self._last is None:
-            raise unreadable(FailureKind.INTERRUPTED, "it ended without its last event")
-        return _answer_of_response(self._last)
-
-
-def _answer_of_response(response: Mapping[str, Any]) -> ProviderAnswer:
-    counted = read_openai_usage(_chat_usage(response.get("usage")), reports_cost=False)
-    upstream_id, tier = response.get("id"), response.get("service_tier")
-    answer = ProviderAnswer(
-        text="",
-        tool_calls=(),
-        finish_reason=str(response.get("status") or ""),
-        usage=counted.usage,
-        reported_cost_nusd=None,
-        upstream_id=upstream_id if isinstance(upstream_id, str) else None,
-        service_tier=tier if isinstance(tier, str) else None,
-    )
-    if response.get("error"):
-        raise UnreadableAnswerError(failure_of_error(response["error"]), answer)
-    return answer
-
-
-def _chat_usage(usage: Any) -> Any:
-    """Return a usage of the Responses API by the names of chat completions."""
-    if not isinstance(usage, Mapping):
-        return usage
-    return {
-        "prompt_tokens": usage.get("input_tokens"),
-        "completion_tokens": usage.get("output_tokens"),
-        "total_tokens": usage.get("total_tokens"),
-        "prompt_tokens_details": usage.get("input_tokens_details"),
-        "completion_tokens_details": usage.get("output_tokens_details"),
-    }

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from orchestrator.practice.bill import PracticeUsage
 from orchestrator.practice.connections import forever
+from orchestrator.practice.odd_responses import RESPONSES_PATH, odd_response, odd_response_events
 from orchestrator.practice.odd_shapes import OddShape
 
 GOOD_TEXT = "A whole answer 👍, with a line separator\u2028in it."
@@ -96,14 +97,16 @@ async def send_odd_answer(
     max_tokens: int | None = None,
 ) -> web.StreamResponse:
     """Send an answer of a shape, whole or as a stream; it counts no more than `max_tokens`."""
+    in_items = http.path.endswith(RESPONSES_PATH)
     if shape is OddShape.GZIP_BOMB:
         return _gzip_bomb(stream=stream)
     odd = _odd_of(shape, max_tokens)
     if stream:
-        blocks = _events(provider, shape, odd)
+        blocks = _events(provider, shape, odd, in_items=in_items)
     else:
         body = _google(odd) if provider == "google" else _openai(odd, shape)
-        blocks = [_json(_FAILED_LATE if shape is OddShape.BARE_CODE else _spoilt(body, shape))]
+        body = _FAILED_LATE if shape is OddShape.BARE_CODE else _spoilt(body, shape)
+        blocks = [_json(odd_response(body) if in_items else body)]
     headers = {"Content-Type": "text/event-stream" if stream else "application/json"}
     if shape is OddShape.PACKED:
         headers["Content-Encoding"], blocks = "gzip", [gzip.compress(block) for block in blocks]
@@ -130,12 +133,19 @@ def _odd_of(shape: OddShape, max_tokens: int | None) -> _Odd:
     return replace(odd, output_tokens=min(odd.output_tokens, max_tokens or odd.output_tokens))
 
 
-def odd_stream(provider: str, shape: OddShape, *, max_tokens: int | None = None) -> bytes:
-    """Return a stream of a shape as bytes, before it is packed."""
-    return b"".join(_events(provider, shape, _odd_of(shape, max_tokens)))
+def odd_stream(
+    provider: str, shape: OddShape, *, max_tokens: int | None = None, in_items: bool = False
+) -> bytes:
+    """Return a stream of a shape as bytes, before it is packed; `in_items`, of OpenAI's Responses API."""
+    return b"".join(_events(provider, shape, _odd_of(shape, max_tokens), in_items=in_items))
 
 
-def _events(provider: str, shape: OddShape, odd: _Odd) -> list[bytes]:
+def _events(provider: str, shape: OddShape, odd: _Odd, *, in_items: bool) -> list[bytes]:
+    if in_items:
+        late = _FAILED_LATE if shape is OddShape.BARE_CODE else None
+        response = odd_response(_spoilt(_openai(odd, shape), shape))
+        item_events = odd_response_events(response, _pieces(odd.text, shape), late=late)
+        return _on_lines([_json(event) for event in item_events], shape, end_mark=None)
     chunks = list(_google_chunks(odd, shape) if provider == "google" else _openai_chunks(odd, shape))
     if shape is OddShape.STRAY_CHUNKS:
         nothing: list[Any] = [{"id": "odd"}, {"choices": []}, {"choices": [{"index": 0, "delta": None}]}]
@@ -146,12 +156,17 @@ def _events(provider: str, shape: OddShape, odd: _Odd) -> list[bytes]:
     if shape is OddShape.BARE_CODE:
         chunks.insert(-1, _FAILED_LATE)
     events = [_json(chunk) for chunk in chunks]
-    if provider != "google":
-        events.append(b"[DONE]")
+    return _on_lines(events, shape, end_mark=None if provider == "google" else b"[DONE]")
+
+
+def _on_lines(events: list[bytes], shape: OddShape, *, end_mark: bytes | None) -> list[bytes]:
+    if end_mark is not None:
+        events = [*events, end_mark]
     if shape is OddShape.ODD_LINES:
         return [b"\xef\xbb\xbf: hello\r\rretry: 10\rid: 7\r", *map(_over_several_lines, events)]
     if shape is OddShape.STRAY_LINES:
-        lines = zip(cycle(_STRAY), [*events[:-1], events[-1].lower() if provider != "google" else events[-1]])
+        last = events[-1] if end_mark is None else end_mark.lower()
+        lines = zip(cycle(_STRAY), [*events[:-1], last])
         return [before + event + b"\n\ndata: null\n\n" for before, event in lines]
     return [b"data: " + event + b"\n\n" for event in events]
 

@@ -6,6 +6,7 @@ import orjson
 
 from orchestrator.practice.bill import PracticeUsage
 from orchestrator.practice.fault_kinds import Fault, FaultKind
+from orchestrator.practice.odd_responses import RESPONSES_PATH, odd_response
 
 ODD_BODIES = frozenset({FaultKind.WRONG_TYPES, FaultKind.NO_CHOICES, FaultKind.HUGE_BODY})
 ODD_USAGE = PracticeUsage(input_tokens=5, output_tokens=1)
@@ -14,8 +15,8 @@ ODD_USAGE = PracticeUsage(input_tokens=5, output_tokens=1)
 _BYTES_PER_MB = 1_000_000
 
 
-def odd_body(provider: str, model: str, fault: Fault) -> bytes:
-    """Return the body of a `wrong_types`, `no_choices` or `huge_body` fault in the provider's shape."""
+def odd_body(provider: str, model: str, fault: Fault, *, path: str = "") -> bytes:
+    """Return the body of a `wrong_types`, `no_choices` or `huge_body` fault, as a path has it."""
     text: Any = "a"
     if fault.kind is FaultKind.WRONG_TYPES:
         text = {"value": 42}
@@ -23,7 +24,8 @@ def odd_body(provider: str, model: str, fault: Fault) -> bytes:
         text = "a" * (fault.size_mb or 0) * _BYTES_PER_MB
     answers = [] if fault.kind is FaultKind.NO_CHOICES else [text]
     shape = _gemini if provider == "google" else _openai
-    return orjson.dumps(shape(answers, model))
+    body = shape(answers, model)
+    return orjson.dumps(odd_response(body) if path.endswith(RESPONSES_PATH) else body)
 
 
 def _openai(answers: list[Any], model: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ async def substitute(
             max_tokens=call.request.max_tokens,
         )
     if fault.kind in ODD_BODIES:
-        return _json(odd_body(provider, envelope.model, fault))
+        return _json(odd_body(provider, envelope.model, fault, path=http.path))
     if fault.kind is FaultKind.ERROR_IN_200 and not call.stream:
         return _json(orjson.dumps(error_body(provider, error_of_fault(fault, envelope.model))))
     return None

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 
 from orchestrator.access.settings import ServerSettings
+from orchestrator.core.plain_data import is_deeper
 from orchestrator.server.error_answers import AnswerError, ErrorAnswer, refusal
 
 
@@ -48,21 +49,6 @@ def _message_count(body: Mapping[str, Any]) -> int:
         return 0
     contents = (message.get("content") for message in messages if isinstance(message, dict))
     return len(messages) + sum(len(content) for content in contents if isinstance(content, list))
-
-
-def is_deeper(value: Any, levels: int) -> bool:
-    """Return whether lists and objects lie more than `levels` deep in each other."""
-    layer = [value] if isinstance(value, dict | list) else []
-    for _ in range(levels):
-        if not layer:
-            return False
-        layer = [
-            inner
-            for outer in layer
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
-    return bool(layer)
 
 
 def _check_kind(headers: Headers) -> None:

@@ -65,3 +65,22 @@ def test_a_long_conversation_with_one_id_costs_no_more_than_its_calls(stopwatch)
     renamed = with_own_ids(turns)
     assert watch.took_s() < 2
     assert renamed[-1]["tool_call_id"] == "c1_20000"
+
+
+def test_an_id_that_is_longer_than_openai_takes_is_another_one_when_it_is_sent():
+    """Those of vLLM have 46 letters; the next turn may be another provider's."""
+    long = "chatcmpl-tool-" + "0123456789abcdef" * 2
+    messages = (
+        ASK,
+        calling(call(long)),
+        result(long),
+        calling(call(f"{long}__thought__A")),
+        result(f"{long}__thought__A"),
+    )
+    sent = with_own_ids(messages)
+    check_tool_turns(sent)
+    plain = [each.partition("__thought__")[0] for each in ids(sent)]
+    assert [len(each) for each in plain] == [40] * 4
+    assert plain[0] == plain[1] != plain[2] == plain[3]
+    assert ids(with_own_ids(messages)) == ids(sent)
+    assert ids(messages)[0] == long

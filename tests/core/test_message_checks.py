@@ -108,3 +108,9 @@ def test_a_choice_is_of_the_requests_own_functions_alone(choice: object) -> None
     check_tool_choice("required", tools)
     with pytest.raises(InvalidRequestError, match="'tool_choice' "):
         check_tool_choice(choice, tools)
+
+
+@pytest.mark.parametrize("key", ["name", "refusal"])
+def test_what_must_be_a_text_is_refused_where_one_provider_would_leave_it_out(key):
+    with pytest.raises(InvalidRequestError, match=f"'{key}' of message 0 must be a text, not int"):
+        messages_of([{"role": "assistant", "content": "a", key: 5}])

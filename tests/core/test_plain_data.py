@@ -1,8 +1,11 @@
-"""A copy of plain data shares nothing that could be changed."""
+"""A copy of plain data shares nothing that could be changed, and no data is deeper than all read."""
 
 from types import MappingProxyType
 
-from orchestrator.core.plain_data import copied
+import pytest
+
+from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.plain_data import REQUEST_DEPTH_MAX, check_depth, copied, is_deeper
 
 
 def test_mappings_and_lists_are_made_anew_at_every_depth():
@@ -10,3 +13,20 @@ def test_mappings_and_lists_are_made_anew_at_every_depth():
     copy = copied({"a": (inner, MappingProxyType({"d": 3})), "e": "text"})
     inner["b"][1]["c"] = 9
     assert copy == {"a": [{"b": [1, {"c": 2}]}, {"d": 3}], "e": "text"}
+
+
+def test_depth_is_counted_through_mappings_lists_and_tuples():
+    value = {"a": [({"b": 1},)]}
+    assert [is_deeper(value, levels) for levels in (3, 4)] == [True, False]
+    assert not is_deeper("[[[[[", 1)
+
+
+def test_data_that_holds_itself_is_endless_and_data_in_a_thousand_places_is_counted_once():
+    endless = {}
+    endless["a"] = [endless]
+    wide = []
+    for _ in range(REQUEST_DEPTH_MAX - 1):
+        wide = [wide, wide]
+    check_depth(wide)
+    with pytest.raises(InvalidRequestError, match="more than 120 deep"):
+        check_depth(endless)

@@ -1,5 +1,7 @@
 """Every tool call has an id of its own and one result, right after it; what has not is told here."""
 
+import json
+
 import pytest
 
 from orchestrator.core.errors import InvalidRequestError
@@ -72,3 +74,34 @@ def test_neither_arguments_nor_results_are_quoted():
     with pytest.raises(InvalidRequestError) as caught:
         check_tool_turns((calling(call(function=secret)),))
     assert "0901" not in str(caught.value)
+
+
+def nested(levels):
+    value = 1
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("write", [json.dumps, dict], ids=["text", "data"])
+def test_arguments_are_bounded_in_depth_however_they_are_kept(write):
+    check_tool_turns((calling(call(function={"name": "f", "arguments": write(nested(100))})), result()))
+    with pytest.raises(InvalidRequestError, match="tool call 'f' in message 0 lie more than 100 deep"):
+        check_tool_turns((calling(call(function={"name": "f", "arguments": write(nested(101))})), result()))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        '{"n": NaN}',
+        '{"n": -Infinity}',
+        '{"n": 1e400}',
+        {"n": float("nan")},
+        {"n": [float("inf")]},
+        {(1, 2): 3},
+    ],
+)
+def test_arguments_that_one_format_would_change_are_none(arguments):
+    """Google's would say `null`, and OpenAI's what no JSON is."""
+    with pytest.raises(InvalidRequestError, match="no JSON object"):
+        check_tool_turns((calling(call(function={"name": "f", "arguments": arguments})), result()))

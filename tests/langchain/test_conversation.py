@@ -153,6 +153,14 @@ def test_arguments_that_no_json_holds_are_named():
         to_wire([AIMessage("", tool_calls=[{**CALL, "args": {"a": {1, 2}}}])])
 
 
+def test_arguments_deeper_than_all_read_are_refused():
+    deep = {}
+    for _ in range(2_000):
+        deep = {"a": deep}
+    with pytest.raises(InvalidRequestError, match="more than 120 deep"):
+        to_wire([AIMessage("", tool_calls=[{**CALL, "args": deep}])])
+
+
 @pytest.mark.parametrize(
     "arguments",
     ['{"a":' * 100_000 + "1" + "}" * 100_000, '{"a": ' + "9" * 5000 + "}"],

@@ -57,11 +57,9 @@ async def test_no_error_of_a_native_client_quotes_the_key(
     make_orchestrator: Any, address: str, name: str, how: str, key: str, where: str
 ) -> None:
     """Neither a refusal nor an error inside an answer of status 200, whole or streamed."""
-    if where == "answering" and "google" in name and "stream" not in how:
-        pytest.skip("Google's client takes a whole answer without candidates for an empty one")
     provider = {"base_url": f"{address}/{where}/v1beta", "api_key": key, "headers": {"X-Gate": GATE}}
     native = make_orchestrator({"providers": {name.partition("/")[0]: provider}}).native(name, tenant="acme")
-    with pytest.raises(Exception, match=r"wrong key|null value|NoneType|No generation") as caught:
+    with pytest.raises(Exception, match=r"wrong key|is no answer|No generation") as caught:
         match how:
             case "invoke":
                 native.invoke("Xin chào")

@@ -79,10 +79,12 @@ async def test_a_cancelled_send_is_paid_for_only_once_a_byte_has_left(http_to, p
 async def test_no_cookie_of_a_provider_goes_back_to_it(http_to, asynchronous: bool) -> None:
     """It would tie the requests of all tenants of a client together."""
     heads = []
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Chào"}, "finish_reason": "stop"}
+    counted = json.dumps({"totalTokens": 3, "choices": [choice]}).encode()
 
     async def answer(exchanged: Exchanged) -> None:
         heads.append(exchanged.head.lower())
-        await exchanged.answer(b'{"totalTokens": 3}', headers="set-cookie: who=acme; Path=/\r\n")
+        await exchanged.answer(counted, headers="set-cookie: who=acme; Path=/\r\n")
 
     async with serving(answer) as server:
         for path, body in (("models/gpt-6-luna:countTokens", {}), ("chat/completions", BODY)) * 2:

@@ -19,7 +19,8 @@ COUNTS = {
     "total_tokens": 120,
     "input_tokens_details": {"cached_tokens": 60},
 }
-DONE = {"id": "resp_1", "status": "completed", "usage": COUNTS}
+SAID = {"type": "message", "content": [{"type": "output_text", "text": "Chào"}]}
+DONE = {"id": "resp_1", "status": "completed", "usage": COUNTS, "output": [SAID]}
 SSE = {"content-type": "text/event-stream"}
 
 

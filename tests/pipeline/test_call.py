@@ -59,8 +59,8 @@ UNKNOWN_TO_EVERY_FORMAT = {
         "no JSON object",
     ),
     "deep arguments": (
-        [{"role": "assistant", "tool_calls": [{**CALLED, "function": {"name": "f", "arguments": "[" * 9_000}}]}],
-        "no JSON object",
+        [{"role": "assistant", "tool_calls": [{**CALLED, "function": {"name": "f", "arguments": '{"a":' * 9_000}}]}],
+        "the arguments of tool call 'f' in message 0",
     ),
     "a call without a name": (
         [{"role": "assistant", "tool_calls": [{"id": "call_1", "function": {"arguments": "{}"}}]}],

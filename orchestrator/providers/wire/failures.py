@@ -82,7 +82,7 @@ _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_t
 
 BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
     (FailureKind.UNAUTHORIZED, ("api key not valid", "api key expired", "incorrect api key", "location is not supported")),
-    (FailureKind.NO_CREDIT, ("key limit exceeded", "insufficient credits", "credit balance is too low")),
+    (FailureKind.NO_CREDIT, ("key limit exceeded", "insufficient credits", "credit balance is too low", "credits are depleted", "insufficient balance")),
     (
         FailureKind.CONTEXT_OVERFLOW,
         (
@@ -129,6 +129,8 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
             "model identifier is invalid",
             "have access to the model",
             "on-demand throughput",
+            # OpenAI's, of streams of newer models: what an account has not is not the caller's fault.
+            "organization must be verified",
         ),
     ),
 )  # fmt: skip
@@ -139,6 +141,7 @@ _VAGUE = frozenset({400, 403, 422})
 _UNSPECIFIC = frozenset({FailureKind.BAD_REQUEST})
 _WORDS_MAX = 20_000
 _FORBIDDEN = 403
+_TOO_MANY = 429
 _RETRY_DELAY = re.compile(r"^([0-9.]+)s$")
 
 
@@ -213,9 +216,9 @@ def _kind(status: int, error: Mapping[str, Any] | None) -> FailureKind:
     named = _named_kind(error)
     if named is not None and (is_vague or named in _OVERRULING):
         return named
-    if not is_vague:
-        return by_status
-    return _kind_by_words(error) or by_status
+    by_words = _kind_by_words(error) if is_vague or status == _TOO_MANY else None
+    # Google tells an empty account with a 429, which no wait would end.
+    return by_words if by_words is not None and (is_vague or by_words is FailureKind.NO_CREDIT) else by_status
 
 
 _OVERRULING = frozenset({FailureKind.CONTEXT_OVERFLOW, FailureKind.CONTENT_FILTERED, FailureKind.NO_CREDIT})

@@ -1,8 +1,12 @@
 """A conversation in OpenAI's shape as Gemini's `contents`: roles, tool calls and their results."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
+from orchestrator.core.plain_data import ARGUMENTS_DEPTH_MAX, is_deeper
 from orchestrator.core.request import Message
 from orchestrator.providers.wire.conversation_checks import (
     call_arguments,
@@ -18,9 +22,9 @@ from orchestrator.providers.wire.thought_signatures import (
     signature_of_text,
     without_signature,
 )
-from orchestrator.providers.wire.wire_json import read_object_or_none
 
 _Part = dict[str, Any]
+_LONG_NUMBER = re.compile(r"\d{16}")
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 _FIRST_WITH_SIGNATURES = 3
 """From this generation on calls need their signature, take an id, and results may hold pictures."""
@@ -124,6 +128,14 @@ def _result_parts(message: Message, place: int, names: Mapping[str, str], *, maj
 
 
 def _response(text: str) -> dict[str, Any]:
-    """Return a tool's result as the object that Google wants; a plain text is its output."""
-    value = read_object_or_none(text.encode()) if text.lstrip().startswith("{") else None
-    return value if value is not None else {"output": text}
+    """Return a tool's result as the object that Google wants; a plain text is its output.
+
+    So is one whose numbers Google would change: it keeps each in 64 bits, with 15 digits that are sure.
+    """
+    if not text.lstrip().startswith("{") or _LONG_NUMBER.search(text):
+        return {"output": text}
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {"output": text}
+    return {"output": text} if is_deeper(value, ARGUMENTS_DEPTH_MAX) else value

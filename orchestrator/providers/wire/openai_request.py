@@ -8,7 +8,6 @@ from orchestrator.core.reasoning import REASONING_VENDOR
 from orchestrator.core.request import Message
 from orchestrator.providers.openrouter import token_costs_only
 from orchestrator.providers.wire.conversation_checks import (
-    call_arguments,
     check_sendable,
     check_unopened,
     tool_calls_of,
@@ -16,7 +15,7 @@ from orchestrator.providers.wire.conversation_checks import (
 from orchestrator.providers.wire.outbound import OutboundRequest, is_openai_itself
 from orchestrator.providers.wire.reasoning_turns import REASONING_LEFT_OUT, returned_reasoning
 from orchestrator.providers.wire.thought_signatures import without_signature
-from orchestrator.providers.wire.wire_json import json_text
+from orchestrator.providers.wire.wire_json import arguments_text, json_text
 
 OPENAI_PATH = "chat/completions"
 CACHE_CONTROL_LEFT_OUT = "'cache_control' is not taken by this provider and was left out"
@@ -81,8 +80,14 @@ def _message(outbound: OutboundRequest, message: Message, notices: list[str]) ->
     plain |= _reasoning(outbound, message, notices)
     if "cache_control" in plain:
         plain = _with_mark_for(plain, outbound, notices)
-    if isinstance(plain.get("content"), list | tuple):
-        plain["content"] = _cache_marked(plain["content"], outbound, notices)
+    if not plain.get("content") and ("content" in plain or plain.get("role") != "assistant"):
+        # OpenAI takes nothing of anybody but the assistant, and of nobody an empty list.
+        plain["content"] = None if plain.get("role") == "assistant" and plain.get("content") is None else ""
+    elif isinstance(plain.get("content"), list | tuple):
+        parts = [
+            {"type": "text", "text": part} if isinstance(part, str) else part for part in plain["content"]
+        ]
+        plain["content"] = _cache_marked(parts, outbound, notices)
     if plain.get("tool_calls"):
         calls = [_tool_call(call) for call in tool_calls_of(message)]
         plain["tool_calls"] = _cache_marked(calls, outbound, notices)
@@ -114,13 +119,23 @@ def _reasoning(outbound: OutboundRequest, message: Message, notices: list[str]) 
 
 def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
     plain = {name: value for name, value in call.items() if name not in _OTHERS_FIELDS}
-    function = {name: value for name, value in call["function"].items() if name not in _OTHERS_FIELDS}
-    # A text by the format, however the caller keeps them.
-    function["arguments"] = json_text(call_arguments(call))
+    # Nothing else: OpenAI's SDK notes `parsed_arguments` there, which OpenAI refuses. A text by the format,
+    # however the caller keeps them.
+    function = {
+        "name": call["function"]["name"],
+        "arguments": _arguments_of(call["function"].get("arguments")),
+    }
     plain |= {"type": "function", "function": function}
     if isinstance(plain.get("id"), str):
         plain["id"] = without_signature(plain["id"])
     return plain
+
+
+def _arguments_of(arguments: Any) -> str:
+    if isinstance(arguments, str):
+        # As they stand wherever they are JSON: a number of 22 digits, read and written anew, is another one.
+        return arguments_text(arguments) or "{}"
+    return json_text(arguments or {})
 
 
 def is_kept_long(value: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from orchestrator.core.failures import FailureKind
+from orchestrator.core.plain_data import ARGUMENTS_DEPTH_MAX, is_deeper
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.half_characters import HalfCharacters, valid_text
 
@@ -82,28 +83,40 @@ def json_text(value: Any) -> str:
         text = orjson.dumps(value).decode()
     except TypeError:
         # orjson writes no integer beyond 64 bits.
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return _written_slowly(value)
     # orjson writes `null` for a number that is none, and arguments would say something else.
-    return text if "null" not in text else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if "null" not in text else _written_slowly(value)
+
+
+def _written_slowly(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_as_orjson_writes)
+
+
+def _as_orjson_writes(value: Any) -> Any:
+    # A date, for example, which a caller may have in arguments.
+    return orjson.loads(orjson.dumps(value))
 
 
 def arguments_text(text: str) -> str | None:
     """Return the arguments of a tool call as strict JSON, None when they are no object; no text is none.
 
-    Nor are they any where a number in them is NaN or infinite, or larger than a number can be.
+    Nor are they any where a number in them is NaN or infinite, or larger than a number can be, or where they
+    lie too deep for the next turn to hold them.
     """
     if not text.strip():
         return "{}"
+    is_strict = True
     try:
-        return text if isinstance(orjson.loads(text), dict) else None
+        value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        value = _decoded(text.encode())
+        is_strict, value = False, _decoded(text.encode())
+    may_be_deep = text.count("{") + text.count("[") > ARGUMENTS_DEPTH_MAX
+    if not isinstance(value, dict) or (may_be_deep and is_deeper(value, ARGUMENTS_DEPTH_MAX)):
+        return None
+    if is_strict:
+        return text
     try:
-        return (
-            json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-            if isinstance(value, dict)
-            else None
-        )
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except ValueError:
         return None
 

@@ -11,6 +11,8 @@ PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==
 INLINE = {"inlineData": {"mimeType": "image/png", "data": "AA=="}}
 FUNCTION_CALL = {"name": "weather", "args": {"city": "Huế"}}
 
+DEEP = '{"a":' * 101 + "1" + "}" * 101
+
 
 def contents(*messages, major: int = 2):
     return contents_of(messages, major=major)[1]
@@ -73,6 +75,10 @@ def test_results_of_parallel_calls_are_one_content() -> None:
         ("[1]", {"output": "[1]"}),
         ("{broken", {"output": "{broken"}),
         ("", {"output": ""}),
+        # What Google's own kind of number or object would change, or not take.
+        ('{"parcel": 9007199254740993}', {"output": '{"parcel": 9007199254740993}'}),
+        ('{"share": NaN}', {"output": '{"share": NaN}'}),
+        (DEEP, {"output": DEEP}),
     ],
 )
 def test_a_result_is_an_object_and_a_text_its_output(text, response) -> None:

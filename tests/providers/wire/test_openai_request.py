@@ -1,5 +1,7 @@
 """The body in OpenAI's format: as OpenAI, OpenRouter and local servers take it."""
 
+from datetime import date
+
 import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
@@ -100,11 +102,23 @@ def test_signatures_of_google_stay_out_of_ids_that_others_bound_to_40_letters() 
     assert (messages[0]["tool_calls"], messages[1]["tool_call_id"]) == ([CALL], "call_1")
 
 
-@pytest.mark.parametrize("arguments", [{"city": "Huế"}, '{"city": "Huế"}'])
-def test_arguments_in_a_history_are_text(arguments) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "sent"),
+    [
+        ({"city": "Huế"}, '{"city":"Huế"}'),
+        ('{"city": "Huế"}', '{"city": "Huế"}'),
+        ('{"parcel": 1234567890123456789012, "price": 1.10}',) * 2,
+        ({"day": date(2026, 11, 29), "until": None}, '{"day":"2026-11-29","until":null}'),
+        ('{"note": "two\nlines"}', '{"note":"two\\nlines"}'),
+        (" ", "{}"),
+        (None, "{}"),
+    ],
+)
+def test_arguments_in_a_history_are_text_and_say_what_they_said(arguments, sent) -> None:
+    """A number of 22 digits that is read and written anew is another one."""
     call = {**CALL, "function": {"name": "weather", "arguments": arguments}}
     message = body_of(LOCAL, {**CALLED, "tool_calls": [call]}, RESULT)["messages"][0]
-    assert message["tool_calls"][0]["function"]["arguments"] == '{"city":"Huế"}'
+    assert message["tool_calls"][0]["function"]["arguments"] == sent
 
 
 @pytest.mark.parametrize(
@@ -141,3 +155,30 @@ def test_pictures_sound_and_files_go_out_as_they_came() -> None:
         {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="}},
     ]
     assert body_of(OPENAI, {"role": "user", "content": parts})["messages"][0]["content"] == parts
+
+
+@pytest.mark.parametrize(
+    ("message", "content"),
+    [
+        ({"role": "user", "content": None}, ""),
+        ({"role": "user", "content": []}, ""),
+        ({"role": "user", "content": ["Chào"]}, [{"type": "text", "text": "Chào"}]),
+        ({"role": "system"}, ""),
+        ({"role": "assistant", "content": []}, ""),
+        ({"role": "assistant", "content": None, "refusal": "Không."}, None),
+    ],
+)
+def test_content_that_openai_refuses_and_google_takes_is_written_as_both_take_it(message, content) -> None:
+    assert body_of(OPENAI, message, HELLO)["messages"][0]["content"] == content
+
+
+def test_a_tool_result_of_nothing_is_an_empty_text() -> None:
+    messages = body_of(OPENAI, HELLO, CALLED, {**RESULT, "content": None})["messages"]
+    assert messages[-1]["content"] == ""
+
+
+def test_what_a_library_notes_in_a_function_is_not_sent() -> None:
+    """OpenAI's own SDK puts `parsed_arguments` there, and OpenAI refuses them."""
+    noted = {**CALL, "function": {**CALL["function"], "parsed_arguments": {"city": "Huế"}}}
+    sent = body_of(OPENAI, HELLO, {**CALLED, "tool_calls": [noted]}, RESULT)["messages"][1]
+    assert sent["tool_calls"][0]["function"].keys() == {"name", "arguments"}
