@@ -192,7 +192,18 @@ def load_config(
     Raises:
         ConfigError: the file cannot be used; the message has one line for each mistake.
     """
-    chosen = expanded(path) if path is not None else default_path()
+    try:
+        return _loaded(expanded(path) if path is not None else default_path(), today, environment)
+    except ConfigError as exc:
+        refusal = exc
+    finally:
+        del environment
+    # The frames that found it hold the values of keys, and what reports errors shows the variables of frames.
+    refusal.__cause__ = refusal.__context__ = None
+    raise refusal.with_traceback(None)
+
+
+def _loaded(chosen: Path, today: date, environment: Mapping[str, str] | None) -> Config:
     document, policies = read_whole(chosen, environment=environment)
     settings = _validated(document)
     mistakes = list(islice(broken_references(document, settings), _MISTAKES_MAX + 1))

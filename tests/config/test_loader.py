@@ -1,6 +1,7 @@
 """config.yaml: the shipped one is whole, and a wrong one names each mistake, its place, and what was likely meant."""
 
 import re
+import traceback
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from orchestrator import Orchestrator
 from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
 from orchestrator.catalog.models import Capability, Mode, ModelClass
 from orchestrator.config import loader as config_module
@@ -536,6 +538,21 @@ def test_no_secret_is_in_any_representation(load):
         config.settings.providers["openrouter"].headers["Authorization"].get_secret_value()
         == "tok-very-secret"
     )
+
+
+@pytest.mark.parametrize("text", ["no: [file", TEXT.replace("version: 1", "version: 2"), TEXT + "more: 1\n"])
+def test_no_frame_of_a_refused_file_holds_a_secret(tmp_path, monkeypatch, text):
+    for name, key in KEYS.items():
+        monkeypatch.setenv(name, key)
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        Orchestrator.from_config(path)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    shown = repr(frames[1:])
+    assert len(frames) > 1
+    assert not [key for key in KEYS.values() if key in shown]
 
 
 @pytest.mark.parametrize(
