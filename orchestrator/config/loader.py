@@ -31,6 +31,7 @@ from orchestrator.config.yaml_file import Document
 from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.payer import ProbeRequest
+from orchestrator.core.private_folder import planted, words_on_planted
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.secret_values import SecretData
 from orchestrator.core.settings import Settings, UnquotedError
@@ -165,12 +166,25 @@ class Config:
 
 
 def default_path() -> Path:
-    """Return the configuration to use: $ORCHESTRATOR_CONFIG, ./config.yaml, or the embedded one."""
+    """Return the configuration to use: $ORCHESTRATOR_CONFIG, ./config.yaml, or the embedded one.
+
+    Raises:
+        ConfigError: another user has put a config.yaml into a working folder that everybody may write.
+    """
     named = os.environ.get(PATH_VARIABLE)
     if named:
         return expanded(named)
     here = Path(FILE_NAME)
-    return here if here.is_file() else embedded_path()
+    if not here.is_file():
+        return embedded_path()
+    strange = planted(here)
+    if strange is not None:
+        # It says where keys and prompts are sent, and which commands are run.
+        raise ConfigError(
+            f"{FILE_NAME} is not read: {words_on_planted(strange)}. If it is meant, say so with --config or "
+            f"${PATH_VARIABLE}"
+        )
+    return here
 
 
 def embedded_path() -> Path:
