@@ -45,10 +45,11 @@ class KeyFolder:
         """Write a key, in the place of the one with its id; a reader sees the old file or the new one.
 
         Raises:
-            ConfigError: it cannot be written; says why.
+            ConfigError: it cannot be written, or no key of this folder would open anything; says why.
         """
         try:
             make_private_folder(self.path)
+            self.look()
             content = json.dumps(_as_plain(key), ensure_ascii=False)
             write_whole(self._file_of(key.id), content.encode(), mode=0o600)
         except OSError as exc:

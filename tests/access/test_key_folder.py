@@ -152,7 +152,7 @@ def test_keys_in_a_folder_that_everybody_may_write_open_nothing(folder, clock):
     folder.put(key_of(token))
     folder.path.chmod(0o777)
     ring = KeyRing(folder, clock=clock)
-    for read in (folder.read, lambda: ring.find(token)):
+    for read in (folder.read, lambda: ring.find(token), lambda: folder.put(key_of(Token.new()))):
         with pytest.raises(ConfigError, match=r"may be anybody's: take that right away \('chmod o-w"):
             read()
     folder.path.chmod(0o770)
@@ -166,7 +166,7 @@ def test_keys_in_a_folder_that_another_user_has_put_there_open_nothing(folder, c
     folder.path.parent.chmod(0o1777)
     os.chown(folder.path, NOBODY, NOBODY)
     ring = KeyRing(folder, clock=clock)
-    for read in (folder.read, lambda: ring.find(token)):
+    for read in (folder.read, lambda: ring.find(token), lambda: folder.put(key_of(Token.new()))):
         with pytest.raises(ConfigError, match="cannot trust the keys.*another user of this machine has put"):
             read()
     folder.path.parent.chmod(0o755)
