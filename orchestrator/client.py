@@ -107,9 +107,13 @@ class Orchestrator(LiveObject, Looks, Lends, Embeds):
         """
         answers = answer_file(record=record, replay=replay)
         clock = clock or SystemClock()
-        environment = None if replay is None else with_placeholder_keys(path)
+        config = load_config(
+            path,
+            today=clock.now().date(),
+            environment=None if replay is None else with_placeholder_keys(path),
+        )
         return cls(
-            load_config(path, today=clock.now().date(), environment=environment),
+            config,
             clock=clock,
             watch=watch and replay is None,
             checks=checks,

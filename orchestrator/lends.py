@@ -1,7 +1,7 @@
 """What an orchestrator lends LangChain: chat models of its own, and the vendors' clients on its budgets."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from orchestrator.config.loader import Config
@@ -50,21 +50,21 @@ class Lends(ABC):
         tenant: str = "default",
         use_case: str | None = None,
         user: str | None = None,
-        tags: Iterable[str] = (),
+        tags: str | Sequence[str] = (),
         run: str | Run | None = None,
         max_cost_usd: Any = None,
         **overrides: Any,
     ) -> Any:
         """Return the provider's own LangChain client for a deployment, on the same ledger and budgets.
 
-        For parameters that only that client knows (`overrides`). It has no fallbacks and no cache. What it
-        sends counts for `user`, `tags` and `run` as in `complete`; the calls of a run cost at most
-        `max_cost_usd` together.
+        For parameters that only that client knows (`overrides`). It has no fallbacks and no cache. What
+        it sends counts for `run` besides, whose calls cost at most `max_cost_usd` together, and for `user`
+        and `tags` as in `complete`; the provider is told of neither.
 
         Raises:
             UnknownNameError: the deployment is not defined or is off, or the use case is not defined.
             UnavailableError: what becomes of prompts there does not meet what use case and tenant demand.
-            InvalidRequestError: what is no name, or `overrides` of what config.yaml decides or has no bound.
+            InvalidRequestError: no name of a payer, or one of `overrides` is not for callers or has no bound.
             ClosedError: the orchestrator was closed; so does every call of its clients.
             AnswerNotRecordedError: answers are replayed, so nobody is asked.
         """
@@ -78,9 +78,7 @@ class Lends(ABC):
         place = config.catalog.named(name_of(deployment, "deployment"))[0].preferring(
             settings.openrouter_preferences
         )
-        payer = Payer(tenant, use_case, user=user, tags=tags_of(tags), run=Run.of(run, max_cost_usd))
-        # LangChain's own are for tracing, and are called the same.
-        overrides = {**overrides, "tags": list(payer.tags)} if payer.tags else overrides
+        payer = Payer(tenant, use_case, user, tags_of(tags), Run.of(run, max_cost_usd))
         demands = config.settings.routing.demands_on(payer.tenant, settings.demands)
         if unmet := why_not_demanded(policy_at(place), demands):
             raise UnavailableError(

@@ -17,7 +17,12 @@ from orchestrator.core.bounded_file import read_bounded
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import ConfigError, InvalidRequestError, UnknownNameError
 from orchestrator.core.home_paths import expanded
-from orchestrator.core.private_folder import anybody_may_write, make_private_folder
+from orchestrator.core.private_folder import (
+    anybody_may_write,
+    make_private_folder,
+    planted,
+    words_on_planted,
+)
 from orchestrator.core.whole_file import write_whole
 
 LOOK_S = 0.5
@@ -40,10 +45,11 @@ class KeyFolder:
         """Write a key, in the place of the one with its id; a reader sees the old file or the new one.
 
         Raises:
-            ConfigError: it cannot be written; says why.
+            ConfigError: it cannot be written, or no key of this folder would open anything; says why.
         """
         try:
             make_private_folder(self.path)
+            self.look()
             content = json.dumps(_as_plain(key), ensure_ascii=False)
             write_whole(self._file_of(key.id), content.encode(), mode=0o600)
         except OSError as exc:
@@ -101,6 +107,9 @@ class KeyFolder:
                     f"every user of this machine may write into {self.path}, so a key in it may be anybody's: take "
                     f"that right away ('chmod o-w {self.path}'), and revoke the keys that you do not know"
                 )
+            strange = planted(self.path)
+            if strange is not None:
+                raise ConfigError(f"cannot trust the keys in {self.path}: {words_on_planted(strange)}")
             with os.scandir(self.path) as entries:
                 return frozenset(
                     (entry.name, status.st_mtime_ns, status.st_ino, status.st_size)

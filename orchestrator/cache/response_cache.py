@@ -31,7 +31,12 @@ from pydantic import PositiveInt
 from orchestrator.core.embedding import EmbeddingRequest
 from orchestrator.core.errors import StateError
 from orchestrator.core.home_paths import expanded
-from orchestrator.core.private_folder import make_private_file, make_private_folder
+from orchestrator.core.private_folder import (
+    make_private_file,
+    make_private_folder,
+    planted,
+    words_on_planted,
+)
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import Seconds, Settings
 
@@ -319,6 +324,9 @@ def make_private(folder: Path) -> None:
         OSError: it cannot be made, others may write it, or it is for other things, which stay as they are.
     """
     make_private_folder(folder)
+    strange = planted(folder)
+    if strange is not None:
+        raise PermissionError(errno.EACCES, words_on_planted(strange))
     status = folder.stat()
     if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
         msg = "it is another user's; name a folder of its own"

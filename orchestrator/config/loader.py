@@ -32,6 +32,7 @@ from orchestrator.core.errors import ConfigError, UnknownNameError
 from orchestrator.core.home_paths import expanded
 from orchestrator.core.names import name_of
 from orchestrator.core.payer import ProbeRequest
+from orchestrator.core.private_folder import planted, words_on_planted
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.secret_values import SecretData
 from orchestrator.core.settings import Settings, UnquotedError
@@ -167,12 +168,25 @@ class Config:
 
 
 def default_path() -> Path:
-    """Return the configuration to use: $ORCHESTRATOR_CONFIG, ./config.yaml, or the embedded one."""
+    """Return the configuration to use: $ORCHESTRATOR_CONFIG, ./config.yaml, or the embedded one.
+
+    Raises:
+        ConfigError: another user has put a config.yaml into a working folder that everybody may write.
+    """
     named = os.environ.get(PATH_VARIABLE)
     if named:
         return expanded(named)
     here = Path(FILE_NAME)
-    return here if here.is_file() else embedded_path()
+    if not here.is_file():
+        return embedded_path()
+    strange = planted(here)
+    if strange is not None:
+        # It says where keys and prompts are sent, and which commands are run.
+        raise ConfigError(
+            f"{FILE_NAME} is not read: {words_on_planted(strange)}. If it is meant, say so with --config or "
+            f"${PATH_VARIABLE}"
+        )
+    return here
 
 
 def embedded_path() -> Path:
@@ -194,7 +208,18 @@ def load_config(
     Raises:
         ConfigError: the file cannot be used; the message has one line for each mistake.
     """
-    chosen = expanded(path) if path is not None else default_path()
+    try:
+        return _loaded(expanded(path) if path is not None else default_path(), today, environment)
+    except ConfigError as exc:
+        refusal = exc
+    finally:
+        del environment
+    # The frames that found it hold the values of keys, and what reports errors shows the variables of frames.
+    refusal.__cause__ = refusal.__context__ = None
+    raise refusal.with_traceback(None)
+
+
+def _loaded(chosen: Path, today: date, environment: Mapping[str, str] | None) -> Config:
     document, policies = read_whole(chosen, environment=environment)
     settings = _validated(document)
     mistakes = list(islice(broken_references(document, settings), _MISTAKES_MAX + 1))

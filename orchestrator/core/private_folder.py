@@ -1,5 +1,6 @@
 """Folders and files for what is nobody else's: each that has to be made is for its owner alone."""
 
+import contextlib
 import errno
 import os
 from pathlib import Path
@@ -54,14 +55,41 @@ def replace_private_file(path: Path, content: bytes) -> None:
 
 
 def check_folder_of(path: Path) -> None:
-    """Check that not every user of this machine may put a file in the place of this one.
+    """Check that not every user of this machine may put a file in the place of this one, and that none did.
 
     Raises:
-        OSError: they may, or its folder is not there.
+        OSError: they may, one did, or its folder is not there.
     """
     if anybody_may_write(path.parent):
         words = "every user of this machine may write into its folder, take that right away with 'chmod o-w'"
         raise PermissionError(errno.EACCES, words, str(path.parent))
+    strange = planted(path)
+    if strange is not None:
+        raise PermissionError(errno.EACCES, words_on_planted(strange), str(path))
+
+
+def planted(path: Path) -> Path | None:
+    """Return what another user has put on the way to a file, in a folder that every user may write.
+
+    What root has put there is the machine's own; elsewhere only who may write the folder has put it there.
+    """
+    if os.name != "posix":
+        return None
+    trusted = {0, os.geteuid()}
+    for end in dict.fromkeys((os.path.abspath(path), os.path.realpath(path))):  # noqa: PTH100 -- keeps the links
+        for level in (Path(end), *Path(end).parents):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                if level.lstat().st_uid not in trusted and anybody_may_write(level.parent):
+                    return level
+    return None
+
+
+def words_on_planted(strange: Path) -> str:
+    """Return what to do about what `planted` has found."""
+    return (
+        f"another user of this machine has put {strange} there, for everybody may write into {strange.parent}: see whose "
+        "it is, and name a folder of your own"
+    )
 
 
 def anybody_may_write(folder: Path) -> bool:

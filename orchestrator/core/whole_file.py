@@ -12,8 +12,8 @@ from pathlib import Path
 PRIVATE = 0o600
 """The rights of a file that is its owner's alone."""
 _NEW_FOLDER = 0o755
-_NEW = 0o666
-"""Of which the umask takes what it is there to take."""
+_NEW = 0o644
+"""Others may read it, where the umask lets them; nobody else may ever write it."""
 _BESIDE_BYTES_MAX = 200
 """Of a name, in the name of a file beside it: file systems take 255 bytes."""
 
@@ -59,10 +59,7 @@ def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
     Raises:
         OSError: it cannot be written; what was there is as it was.
     """
-    missing = [level for level in path.parents if not level.exists()]
-    for level in reversed(missing):
-        # Whatever the umask is, nobody else may write there.
-        level.mkdir(mode=_NEW_FOLDER, exist_ok=True)
+    _make_folder_of(path)
     with whole_file(path, mode=mode) as draft:
         draft.write_bytes(content)
 
@@ -73,8 +70,15 @@ def check_place(path: Path) -> None:
     Raises:
         OSError: it may not.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder_of(path)
     _draft_of(path, mode=PRIVATE).unlink()
+
+
+def _make_folder_of(path: Path) -> None:
+    missing = [level for level in path.parents if not level.exists()]
+    for level in reversed(missing):
+        # Whatever the umask is, nobody else may write there.
+        level.mkdir(mode=_NEW_FOLDER, exist_ok=True)
 
 
 def _is_special(path: Path) -> bool:

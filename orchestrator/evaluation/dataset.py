@@ -14,6 +14,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from orchestrator.evaluation.case import EvaluationError, Row
 
 GOLDEN_COLUMNS = ("id", "prompt", "messages", "input", "expected", "language", "tools")
 _MISTAKES_MAX = 20
+_COLUMNS_SHOWN, _LETTERS_SHOWN = 20, 40
 _BYTES_MAX = 512 * MIB
 _ASKS = ("prompt", "messages", "input")
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
@@ -240,7 +242,9 @@ def _likely(fields: Mapping[str, Any], names: Sequence[str]) -> str:
         close = nearest(name, [str(field) for field in fields if field not in GOLDEN_COLUMNS])
         if close is not None:
             return f"; is '{close}' meant as '{name}'?"
-    return f"; it has {', '.join(map(str, fields)) or 'no columns'}"
+    more = ", ..." if len(fields) > _COLUMNS_SHOWN else ""
+    shown = (str(field)[:_LETTERS_SHOWN] for field in islice(fields, _COLUMNS_SHOWN))
+    return f"; it has {', '.join(shown) or 'no columns'}{more}"
 
 
 def _prompt(fields: Mapping[str, Any]) -> str | tuple[Mapping[str, Any], ...] | None:

@@ -250,7 +250,7 @@ def _fail(sending: MeteredSend, error: BaseException) -> None:
     """
     failure = failure_of(error)
     sending.was_sent = sending.was_sent and not (
-        failure.kind in _NOT_BEGUN
+        (failure.kind in _NOT_BEGUN and not sending.has_left)
         or was_unconnected(error, host=sending.host)
         or _was_handed_to_nobody(sending)
     )

@@ -21,7 +21,7 @@ _SAMPLING = frozenset(
 _OF_OPENAI = frozenset(
     {
         *("max_completion_tokens", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs"),
-        *("top_logprobs", "parallel_tool_calls", "reasoning_effort", "verbosity", "user", "reasoning"),
+        *("top_logprobs", "parallel_tool_calls", "reasoning_effort", "verbosity", "reasoning"),
         *("stream_usage", "function_call"),
     }
 )
@@ -35,7 +35,7 @@ _OF_GOOGLE = frozenset(
 )
 _OF_LANGCHAIN = frozenset(
     {
-        *("callbacks", "tags", "metadata", "name", "verbose", "cache", "rate_limiter", "output_version"),
+        *("callbacks", "metadata", "name", "verbose", "cache", "rate_limiter", "output_version"),
         *("profile", "disable_streaming", "streaming", "custom_get_token_ids", "disabled_params"),
         *("request_timeout", "stream_chunk_timeout", "include_response_headers"),
         "convert_system_message_to_human",

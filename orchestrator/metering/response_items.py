@@ -13,6 +13,8 @@ from orchestrator.providers.wire.wire_json import json_text
 
 _UNTOLD = {"type": "file", "file": {}}
 _CALL = "function_call"
+_TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
+_IMAGES = frozenset({"input_image"})
 
 
 class BodySize(NamedTuple):
@@ -70,9 +72,14 @@ def _content(content: Any) -> Iterator[dict[str, Any]]:
     for part in content if isinstance(content, list) else [content]:
         if isinstance(part, str):
             yield {"type": "text", "text": part}
-        elif isinstance(part, Mapping) and isinstance(part.get("text"), str):
+        elif _is(part, _TEXTS) and isinstance(part.get("text"), str):
             yield {"type": "text", "text": part["text"]}
-        elif isinstance(part, Mapping) and isinstance(part.get("image_url"), str):
+        elif _is(part, _IMAGES) and isinstance(part.get("image_url"), str):
             yield {"type": "image_url", "image_url": {"url": part["image_url"]}}
         elif part is not None:
             yield _UNTOLD
+
+
+def _is(part: Any, kinds: frozenset[str]) -> bool:
+    """Return whether a part is what it says it is, and not, with a word of text in it, a file besides."""
+    return isinstance(part, Mapping) and part.get("type") in kinds

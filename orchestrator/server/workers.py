@@ -65,9 +65,11 @@ class Workers:
             worker.wait()
 
     def _started(self) -> "subprocess.Popen[bytes]":
-        # In a group of its own: Ctrl-C is for this process, which then tells each worker once.
+        socket_number = str(self._socket_number)
+        # Without the modules of the working folder; in a group of its own: Ctrl-C is for this process, which
+        # then tells each worker once.
         return subprocess.Popen(  # noqa: S603 -- this program itself
-            [sys.executable, "-m", "orchestrator", *self._command, "--socket", str(self._socket_number)],
+            [sys.executable, "-P", "-m", "orchestrator", *self._command, "--socket", socket_number],
             pass_fds=(self._socket_number,),
             start_new_session=True,
             env=self._environment,

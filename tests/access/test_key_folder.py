@@ -11,6 +11,7 @@ import pytest
 from orchestrator.access.api_keys import KeyValidity, Role, ServerKey, Token, hash_of
 from orchestrator.access.key_folder import LOOK_S, KeyFolder, KeyRing
 from orchestrator.core.errors import ConfigError, UnknownNameError
+from tests.support.unprivileged import NOBODY
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
@@ -151,8 +152,22 @@ def test_keys_in_a_folder_that_everybody_may_write_open_nothing(folder, clock):
     folder.put(key_of(token))
     folder.path.chmod(0o777)
     ring = KeyRing(folder, clock=clock)
-    for read in (folder.read, lambda: ring.find(token)):
+    for read in (folder.read, lambda: ring.find(token), lambda: folder.put(key_of(Token.new()))):
         with pytest.raises(ConfigError, match=r"may be anybody's: take that right away \('chmod o-w"):
             read()
     folder.path.chmod(0o770)
+    assert ring.find(token) is not None
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives a folder to another user")
+def test_keys_in_a_folder_that_another_user_has_put_there_open_nothing(folder, clock):
+    token = Token.new()
+    folder.put(key_of(token))
+    folder.path.parent.chmod(0o1777)
+    os.chown(folder.path, NOBODY, NOBODY)
+    ring = KeyRing(folder, clock=clock)
+    for read in (folder.read, lambda: ring.find(token), lambda: folder.put(key_of(Token.new()))):
+        with pytest.raises(ConfigError, match="cannot trust the keys.*another user of this machine has put"):
+            read()
+    folder.path.parent.chmod(0o755)
     assert ring.find(token) is not None

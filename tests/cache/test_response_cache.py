@@ -321,6 +321,17 @@ def test_a_folder_of_another_user_is_refused(make, tmp_path, caplog):
     assert "another user's" in caplog.text
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives a link to another user")
+def test_a_link_of_another_user_leads_to_no_cache_of_ours(make, tmp_path, caplog):
+    (tmp_path / "other cache").mkdir(mode=0o700)
+    (tmp_path / "cache").symlink_to(tmp_path / "other cache")
+    os.chown(tmp_path / "cache", 65534, 65534, follow_symlinks=False)
+    tmp_path.chmod(0o777)
+    assert make().get(KEY) is None
+    assert "another user of this machine has put" in caplog.text
+    assert not any((tmp_path / "other cache").iterdir())
+
+
 def plant(folder: Path, name: str) -> None:
     """Lead the one entry of a cache to a file of a name."""
     with closing(sqlite3.connect(folder / "cache.db")) as connection, connection:

@@ -65,14 +65,20 @@ def serving(warm):
 
 
 @pytest.fixture
-def with_workers():
-    """Start a server with two workers from nothing, as a service manager does; it is stopped at the end."""
+def with_workers(tmp_path):
+    """Start a server with two workers from nothing, as a service manager does; it is stopped at the end.
+
+    In its working folder is a module that nobody meant.
+    """
     started = []
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "uvicorn.py").write_text("raise SystemExit('a module of the working folder was run')")
 
     def start(*arguments):
         process = subprocess.Popen(
-            [sys.executable, "-m", "orchestrator", "serve", "--workers", "2", *arguments],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ.copy(),
+            [sys.executable, "-P", "-m", "orchestrator", "serve", "--workers", "2", *arguments],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ.copy(), cwd=folder,
         )  # fmt: skip
         started.append(process)
         return process

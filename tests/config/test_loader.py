@@ -1,6 +1,8 @@
 """config.yaml: the shipped one is whole, and a wrong one names each mistake, its place, and what was likely meant."""
 
+import os
 import re
+import traceback
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from orchestrator import Orchestrator
 from orchestrator.catalog.catalog import ProviderKind, ProviderSettings
 from orchestrator.catalog.models import Capability, Mode, ModelClass
 from orchestrator.config import loader as config_module
@@ -18,6 +21,7 @@ from orchestrator.config.modes import use_cases_of
 from orchestrator.config.schema import RootSettings
 from orchestrator.config.yaml_file import parse_document
 from orchestrator.core.errors import ConfigError
+from tests.support.unprivileged import NOBODY
 
 TODAY = date(2026, 11, 23)
 TEXT = embedded_path().read_text(encoding="utf-8")
@@ -538,6 +542,21 @@ def test_no_secret_is_in_any_representation(load):
     )
 
 
+@pytest.mark.parametrize("text", ["no: [file", TEXT.replace("version: 1", "version: 2"), TEXT + "more: 1\n"])
+def test_no_frame_of_a_refused_file_holds_a_secret(tmp_path, monkeypatch, text):
+    for name, key in KEYS.items():
+        monkeypatch.setenv(name, key)
+    path = tmp_path / "config.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        Orchestrator.from_config(path)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    shown = repr(frames[1:])
+    assert len(frames) > 1
+    assert not [key for key in KEYS.values() if key in shown]
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -599,6 +618,20 @@ def test_the_file_is_that_of_the_environment_then_the_one_here_then_the_embedded
     assert default_path() == Path("config.yaml")
     monkeypatch.setenv("ORCHESTRATOR_CONFIG", str(tmp_path / "other.yaml"))
     assert default_path() == tmp_path / "other.yaml"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives a file to another user")
+def test_a_file_that_another_user_has_put_into_the_working_folder_is_not_read(tmp_path, monkeypatch):
+    """It would say where keys and prompts are sent."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ORCHESTRATOR_CONFIG", raising=False)
+    (tmp_path / "config.yaml").write_text(TEXT)
+    os.chown("config.yaml", NOBODY, NOBODY)
+    assert default_path() == Path("config.yaml")
+    tmp_path.chmod(0o1777)
+    with pytest.raises(ConfigError, match="config.yaml is not read: another user .* --config"):
+        load_config(today=TODAY, environment=KEYS)
+    assert load_config("config.yaml", today=TODAY, environment=KEYS).path == Path("config.yaml")
 
 
 def test_equal_files_in_equal_environments_have_equal_fingerprints(load):

@@ -10,9 +10,11 @@ from orchestrator.core.private_folder import (
     check_folder_of,
     make_private_file,
     make_private_folder,
+    planted,
     replace_private_file,
     write_new_private_file,
 )
+from tests.support.unprivileged import NOBODY
 
 
 @pytest.fixture(params=[0o000, 0o002, 0o022])
@@ -83,3 +85,26 @@ def test_a_file_in_a_folder_that_everybody_may_write_is_anybodys(tmp_path):
     with pytest.raises(PermissionError) as refused:
         check_folder_of(tmp_path / "file")
     assert "chmod o-w" in str(refused.value.strerror)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives a folder to another user")
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+@pytest.mark.parametrize("as_link", [False, True])
+def test_what_another_user_has_put_where_everybody_may_write_is_found(tmp_path, mode, as_link):
+    theirs = tmp_path / "shared" / "home"
+    real = tmp_path / "theirs" if as_link else theirs
+    theirs.parent.mkdir()
+    (real / "keys").mkdir(parents=True)
+    if as_link:
+        theirs.symlink_to(real)
+    os.chown(theirs, NOBODY, NOBODY, follow_symlinks=False)
+    file = theirs / "keys" / "a.json"
+    theirs.parent.chmod(0o755)
+    assert planted(file) is None, "only who may write the folder has put it there"
+    theirs.parent.chmod(mode)
+    assert planted(file) == theirs
+    with pytest.raises(PermissionError) as refused:
+        check_folder_of(file)
+    assert f"another user of this machine has put {theirs} there" in str(refused.value.strerror)
+    os.chown(theirs, 0, 0, follow_symlinks=False)
+    assert planted(file) is None

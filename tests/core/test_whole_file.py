@@ -17,13 +17,13 @@ def test_it_takes_the_place_of_what_was_there_and_leaves_nothing_beside(tmp_path
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("umask", [0o022, 0o027, 0o077])
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o027, 0o077])
 def test_a_new_file_follows_the_umask_and_one_that_is_there_keeps_its_rights(tmp_path, umask):
     path = tmp_path / "policy.yaml"
     before = os.umask(umask)
     try:
         write_whole(path, b"new")
-        assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+        assert stat.S_IMODE(path.stat().st_mode) == 0o644 & ~umask
         path.chmod(0o640)
         write_whole(path, b"newer")
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
@@ -108,10 +108,11 @@ def test_a_look_whether_it_may_be_written_changes_nothing(tmp_path, monkeypatch)
         check_place(tmp_path)
 
 
-def test_a_folder_that_is_made_for_it_is_nobody_elses_to_write(tmp_path):
+@pytest.mark.parametrize("make", [check_place, lambda path: write_whole(path, b"x")])
+def test_a_folder_that_is_made_for_it_is_nobody_elses_to_write(tmp_path, make):
     before = os.umask(0)
     try:
-        write_whole(tmp_path / "a" / "b" / "file", b"x")
+        make(tmp_path / "a" / "b" / "file")
     finally:
         os.umask(before)
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in (tmp_path / "a", tmp_path / "a" / "b")} == {

@@ -50,6 +50,15 @@ def test_every_mistake_is_named_with_its_line_and_a_remedy(golden):
     assert "one object on a line" in starts["9"]
 
 
+def test_a_table_of_very_many_columns_is_refused_in_a_line_that_people_read(tmp_path):
+    path = tmp_path / "wide.csv"
+    path.write_text(",".join(f"column {place}" for place in range(50_000)) + "\n" + "1," * 49_999 + "1\n")
+    told = refusal(path)
+    assert "it has column 0, column 1, column 2" in told
+    assert len(told) < 1000
+    assert len(refusal([{"a" * 1_000_000: 1}])) < 1000
+
+
 def test_a_line_in_another_encoding_is_named(golden, tmp_path):
     path = tmp_path / "mixed.jsonl"
     path.write_bytes(

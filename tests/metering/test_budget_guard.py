@@ -771,6 +771,24 @@ async def test_what_cannot_be_read_may_have_been_billed(
     assert sources(guard) == ["bound"]
 
 
+@pytest.mark.parametrize("in_thread", [False, True])
+async def test_a_letter_in_a_header_loses_no_answer(guard: BudgetGuard, to, in_thread: bool) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Chào"}, "finish_reason": "stop"}
+    told = {"id": "a", "created": 1, "model": "gpt-6-luna", "object": "chat.completion", "choices": [choice], "usage": usage}  # fmt: skip
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.answer(json.dumps(told).encode(), headers="x-served-by: Hà Nội\r\n")
+
+    async with serving(answer) as server:
+        call = to("openai/gpt-6-luna", api_base=server.base_url)
+        answered = await (
+            asyncio.to_thread(litellm.completion, **call) if in_thread else litellm.acompletion(**call)
+        )
+        assert answered.choices[0].message.content == "Chào"
+    assert sources(guard) == ["price_book"]
+
+
 @pytest.mark.parametrize("model", MODELS)
 async def test_without_a_connection_nothing_is_booked(guard: BudgetGuard, to, model: str) -> None:
     with contextlib.suppress(Exception):

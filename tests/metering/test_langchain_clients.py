@@ -3,6 +3,7 @@
 import gc
 import json
 import logging
+import re
 import traceback
 import unicodedata
 from datetime import UTC, datetime
@@ -61,6 +62,22 @@ def test_a_native_client_counts_for_its_run(practised, practice: PracticeServer)
     tiny = practised.native("openai/gpt-6-luna", tenant="acme", run="tiny", max_cost_usd="0.0000001")
     with pytest.raises(BudgetExceededError, match="the run budget of run:tiny"):
         tiny.invoke("Xin chào")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_user_and_tags_are_counted_and_told_to_no_provider(
+    make_orchestrator, practice: PracticeServer, name: str
+) -> None:
+    limits = [{"scope": "user:lan", "day": 1}, {"scope": "tag:letters", "day": 1}]
+    orchestrator = make_orchestrator({"budgets": {"limits": limits}})
+    client = orchestrator.native(name, tenant="acme", user="lan", tags=["letters"])
+    client.invoke("Xin chào")
+    for scope in ("user:lan", "tag:letters"):
+        assert standing(orchestrator, scope) == (practice.bill.total_nusd(), 0)
+    (request,) = practice.requests
+    assert not {"lan", "letters", "acme"} & set(re.findall(r"\w+", json.dumps(request.body)))
+    with pytest.raises(InvalidRequestError, match="'user' is not taken"):
+        client.invoke("Xin chào", user="lan")
 
 
 def test_a_request_limit_is_not_undercut_in_secret(make_orchestrator) -> None:
@@ -168,7 +185,7 @@ async def test_no_call_leads_a_client_elsewhere(
 @pytest.mark.parametrize("name", ["google/gemini-3.8-flash", "openrouter/gpt-6-luna"])
 async def test_tools_and_structured_output_are_taken(practised, practice: PracticeServer, name: str) -> None:
     schema = {"title": "Answer", "type": "object", "properties": {"text": {"type": "string"}}}
-    client = practised.native(name, max_tokens=50, temperature=0.5, callbacks=[], tags=["a"])
+    client = practised.native(name, max_tokens=50, temperature=0.5, callbacks=[])
     await client.with_structured_output(schema).ainvoke("Xin chào")
     client.bind_tools([schema], tool_choice="auto").invoke("Xin chào")
     assert len(practice.requests) == 2

@@ -138,3 +138,18 @@ async def test_a_hook_changes_nothing_on_the_way_to_the_other_api(
 def test_thoughts_that_the_vendor_has_kept_have_any_length() -> None:
     size = responses_size({"input": [{"type": "reasoning", "id": "rs_1", "summary": []}]})
     assert size.messages == [{"role": "user", "content": [{"type": "file", "file": {}}]}]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_file", "file_url": "https://example.com/a.pdf"},
+        {"type": "input_image", "file_id": "file-1"},
+        {"type": "a kind of later", "image_url": "https://example.com/a.png"},
+    ],
+)
+def test_a_file_is_a_file_whatever_text_stands_in_it(part: dict[str, str]) -> None:
+    """It may fill a context, and a letter of text in it would have been all that is held for."""
+    body = {"input": [{"role": "user", "content": [{**part, "text": "a"}]}], "max_output_tokens": 9}
+    (message,) = responses_size(body).messages
+    assert message["content"] == [{"type": "file", "file": {}}]

@@ -14,6 +14,7 @@ from tests.providers.test_one_attempt import TOOL
 
 WHOLE = {
     *(OddShape.NO_USAGE, OddShape.BURST, OddShape.SPLIT_CHARACTER, OddShape.FINISH_IN_EACH, OddShape.OPEN_END),
+    OddShape.PACKED,
     *(OddShape.ODD_LINES, OddShape.STRAY_CHUNKS, OddShape.STRAY_LINES),
     *(OddShape.CALLS_WITH_INDEX_0, OddShape.CALLS_WITHOUT_INDEX),
     # Told by the message: its status is `incomplete`, and says why.

@@ -28,6 +28,7 @@ from orchestrator.ledger.sqlite.file_identity import (
     FileIdentity,
     FileStatus,
     LedgerLostError,
+    check_owner,
     check_plain,
     make_file,
     take_rights_of_others,
@@ -321,6 +322,7 @@ class LedgerFile:
         make_private_folder(self.path.parent)
         make_file(self.path)
         check_plain(self.path)
+        check_owner(self.path)
         self._identity.expect()
         connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.core.errors import LedgerError
+from orchestrator.core.private_folder import planted, words_on_planted
 from orchestrator.core.whole_file import name_beside
 
 _Node = tuple[int, int]
 """Device and inode: one file, whatever its name is."""
+_ENDINGS = ("-wal", "-shm", "-journal")
+"""Of the files that SQLite keeps beside a ledger."""
 _OTHERS = 0o077
 """What a group and everybody else may do with a file."""
 
@@ -108,7 +111,7 @@ def check_plain(path: Path) -> None:
             )
     # SQLite follows a link to the file itself, and keeps these beside where it leads.
     home = path.resolve()
-    for ending in ("-wal", "-shm", "-journal"):
+    for ending in _ENDINGS:
         beside = home.with_name(home.name + ending)
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             if not stat.S_ISREG(beside.lstat().st_mode):
@@ -117,6 +120,19 @@ def check_plain(path: Path) -> None:
                     "a link or no plain file, which somebody else has made. Move it away, and see who may write into "
                     "the folder."
                 )
+
+
+def check_owner(path: Path) -> None:
+    """Take for a ledger nothing that another user has put into a folder that everybody may write.
+
+    Raises:
+        LedgerError: they would read what is booked, and say what is spent; says what to do.
+    """
+    home = path.resolve()
+    for each in (path, *(home.with_name(home.name + ending) for ending in _ENDINGS)):
+        strange = planted(each)
+        if strange is not None:
+            raise LedgerError(f"cannot use the ledger {path}: {words_on_planted(strange)}")
 
 
 def take_rights_of_others(path: Path) -> None:

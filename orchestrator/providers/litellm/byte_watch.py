@@ -4,9 +4,11 @@ Until then nothing can have been billed: a request may be given up while it is w
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import aiohttp
 import httpx
+from aiohttp.helpers import reify
 from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
 
 _FIRST_BYTE = "send_request_headers.started"
@@ -82,6 +84,21 @@ def _telling(note: Note) -> aiohttp.TraceConfig:
     return telling
 
 
+class _PlainHeaders(aiohttp.ClientResponse):
+    """A response whose headers httpx takes: it would throw a billed answer away for one letter in them."""
+
+    @reify
+    def headers(self) -> Any:
+        """What came, letters beyond ASCII written out."""
+        came = self._headers
+        if all(map(str.isascii, came.values())):
+            return came
+        plain = came.copy()
+        plain.clear()
+        plain.extend([(name, ascii(value)[1:-1]) for name, value in came.items()])
+        return plain
+
+
 def _watch_sessions(transport: LiteLLMAiohttpTransport, telling: aiohttp.TraceConfig) -> None:
     """Have every session that LiteLLM sends through tell: it opens another one for another event loop.
 
@@ -95,6 +112,7 @@ def _watch_sessions(transport: LiteLLMAiohttpTransport, telling: aiohttp.TraceCo
                 session.trace_configs.append(telling)
                 # With AIOHTTP_TRUST_ENV aiohttp sends what ~/.netrc has; proxies are LiteLLM's matter.
                 session._trust_env = False  # noqa: SLF001 -- it can be set with a new session alone
+                session._response_class = _PlainHeaders  # noqa: SLF001 -- as that
             return session
 
         return session_that_tells

@@ -80,6 +80,9 @@ class Sending:
         if was_sent and failure.kind is FailureKind.VETOED:
             # What the guard stopped came after a send, which may be billed.
             return Failure(FailureKind.UNKNOWN)
+        if attempt is not None and attempt.was_sent and failure.kind is FailureKind.NOT_SENT:
+            # What could not be written or read came after the first byte.
+            return Failure(FailureKind.MALFORMED)
         accepted = self.words is not None and self.last_status == _OK and failure.status is None
         if accepted and failure.policy.billing is Billing.NO:
             # LiteLLM makes a status up for what it cannot read; what was accepted may be billed.

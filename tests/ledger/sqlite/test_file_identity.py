@@ -16,6 +16,7 @@ from orchestrator.ledger.ledger import Ledger
 from orchestrator.ledger.opening import LedgerSettings, open_ledger, open_view
 from orchestrator.ledger.sqlite.file_identity import FileIdentity, make_file, take_rights_of_others
 from orchestrator.ledger.sqlite.whole_copies import take_copy
+from tests.support.unprivileged import NOBODY
 
 NO_HOLD = "while this process had it open.*Nothing is sent that cannot be booked"
 
@@ -240,6 +241,23 @@ def test_only_the_owner_may_read_a_new_ledger_whatever_its_folder_is(tmp_path, c
         os.umask(before)
         ledger.close()
     assert [part.name for part in folder.iterdir()] == ["ledger.sqlite3"], "nothing else is left there"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives a file to another user")
+@pytest.mark.parametrize("name", ["ledger.sqlite3", "ledger.sqlite3-wal"])
+def test_no_ledger_is_taken_that_another_user_has_put_where_everybody_may_write(tmp_path, clock, name):
+    """They would read what is booked, and say what is spent."""
+    (tmp_path / name).touch(mode=0o666)
+    os.chown(tmp_path / name, NOBODY, NOBODY)
+    ledger = open_ledger(
+        LedgerSettings(path=str(tmp_path / "ledger.sqlite3")), limits=Limits(BudgetSettings()), clock=clock
+    )
+    tmp_path.chmod(0o1777)
+    with pytest.raises(LedgerError, match=f"another user of this machine has put .*{name} there"):
+        ledger.check_writable()
+    tmp_path.chmod(0o755)
+    ledger.check_writable()
+    ledger.close()
 
 
 def test_an_older_ledger_that_others_may_read_is_closed_to_them_with_its_log(tmp_path, clock):

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from orchestrator.core.failures import FailureKind
 from orchestrator.providers.litellm.outgoing import (
     SecondSendError,
     UnboundedRequestError,
@@ -20,6 +21,7 @@ class Attempt:
     """What is asked of an attempt, and what it is told."""
 
     max_tokens, number = 100, 1
+    was_sent = False
 
     def __init__(self) -> None:
         self.remarks: list[str] = []
@@ -112,3 +114,12 @@ def test_what_is_to_be_read_beside_litellm_comes_unpacked() -> None:
     leaving = request({"max_tokens": 1}, **{"accept-encoding": "gzip"})
     check_outgoing(leaving, held)
     assert leaving.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(("was_sent", "kind"), [(False, FailureKind.NOT_SENT), (True, FailureKind.MALFORMED)])
+def test_nothing_that_fails_after_the_first_byte_was_not_sent(was_sent: bool, kind: FailureKind) -> None:
+    held = sending()
+    check_outgoing(request({"max_tokens": 100}), held)
+    held.source.current.was_sent = was_sent
+    unreadable = UnicodeEncodeError("ascii", "à", 0, 1, "a letter of the answer")
+    assert held.failure_of(unreadable).kind is kind

@@ -1,5 +1,6 @@
 """Providers of kind litellm, end to end: whole, streamed, with tools, faults, budgets, and the bill."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from orchestrator.practice import Fault, PracticeAnswer, PracticeServer, Practic
 from orchestrator.practice.server import SeenRequest
 from orchestrator.providers.litellm.loading import load_litellm
 from tests.providers.test_one_attempt import ResponsesApi
+from tests.providers.wire.misbehaving import Exchanged, serving
 from tests.support.prefixed import (
     AZURE,
     CLAUDE,
@@ -352,3 +354,27 @@ def test_azures_newer_models_call_tools_over_the_bridge_within_their_hold(make_o
 
 
 STATED = {"input": 1, "output": 2, "source": "tests", "date": "2026-11-23"}
+
+
+@WHOLE_AND_STREAM
+async def test_a_letter_in_a_header_loses_no_answer(
+    make_orchestrator, server: PracticeServer, stream: bool
+) -> None:
+    usage = {"prompt_tokens": 9, "completion_tokens": 2, "total_tokens": 11}
+    head = {"id": "a", "created": 1, "model": "deepseek-chat"}
+
+    async def answer(exchanged: Exchanged) -> None:
+        ended = {"index": 0, "finish_reason": "stop"}
+        words = {"role": "assistant", "content": "Chào"}
+        told = {**head, "choices": [{**ended, "delta" if stream else "message": words}], "usage": usage}
+        body = json.dumps(told).encode()
+        if stream:
+            body = b"data: " + body + b"\n\ndata: [DONE]\n\n"
+        await exchanged.answer(body, headers="x-served-by: Hà Nội\r\n", json=not stream)
+
+    async with serving(answer) as vendor:
+        address = {"deepseek": {"base_url": vendor.base_url}}
+        orchestrator = make_orchestrator(prefixed(server, DEEPSEEK, providers=address))
+        reply = await asyncio.to_thread(ask, orchestrator, stream=stream)
+    assert (reply.text, len(reply.attempts)) == ("Chào", 1)
+    assert reply.cost_nusd > 0
