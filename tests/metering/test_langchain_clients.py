@@ -330,15 +330,6 @@ def test_a_native_client_pays_for_a_tenant_however_its_name_is_typed(practised):
     }
 
 
-def test_a_native_client_counts_for_its_user_and_tags(practised, practice: PracticeServer) -> None:
-    client = practised.native(NAMES[0], tenant="acme", user="lan", tags=["vip"], max_tokens=50)
-    client.invoke("Xin chào")
-    practice.wait_idle()
-    spent = {status.scope: status.spent for status in practised.standings() if status.window == "day"}
-    assert spent["user:lan"] == spent["tag:vip"] == spent["tenant:acme"] == practice.bill.total_nusd()
-    assert client.tags == ["vip"]
-
-
 @pytest.mark.parametrize("field", ["deployment", "tenant", "use_case", "user", "tags", "run"])
 @pytest.mark.parametrize("no_name", [b"acme", 5, "", "a\x00b", ["a"], {"a": 1}], ids=repr)
 def test_what_is_no_name_is_refused_before_a_native_client_is_made(practised, field: str, no_name) -> None:
