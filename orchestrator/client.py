@@ -16,7 +16,6 @@ from orchestrator.config.watcher import ConfigRefusal, ConfigWatch
 from orchestrator.core.alerts import Alerts
 from orchestrator.core.background_loop import BackgroundLoop, Job
 from orchestrator.core.clock import Clock, SystemClock
-from orchestrator.core.errors import ConfigError
 from orchestrator.core.json_log import name_request
 from orchestrator.core.live_object import LiveObject
 from orchestrator.core.plan import Plan
@@ -107,13 +106,11 @@ class Orchestrator(LiveObject, Looks, Lends, Embeds):
         """
         answers = answer_file(record=record, replay=replay)
         clock = clock or SystemClock()
-        config = load_config(
-            path,
-            today=clock.now().date(),
-            environment=None if replay is None else with_placeholder_keys(path),
-        )
+        today = clock.now().date()
         return cls(
-            config,
+            load_config(
+                path, today=today, environment=None if replay is None else with_placeholder_keys(path)
+            ),
             clock=clock,
             watch=watch and replay is None,
             checks=checks,
@@ -177,29 +174,14 @@ class Orchestrator(LiveObject, Looks, Lends, Embeds):
             ConfigError: its days are not those that the ledger counts, so nothing could be sent by it.
         """
         old, new = self.config.settings, config.settings
-        if new.budgets.time_zone != old.budgets.time_zone:
-            self._check_zone(new.budgets.time_zone)
-        cache = self._snapshot.cache if new.cache == old.cache else ReplyCache(new.cache)
         self._services.adopt(config)
+        cache = self._snapshot.cache if new.cache == old.cache else ReplyCache(new.cache)
         self._snapshot = self._snapshot_of(config, cache)
         self._config_since = self._services.clock.now()
         for name in FIXED_SETTINGS:
             value = attrgetter(name)
             if value(old) != value(new):
                 logger.warning("a changed '%s' in config.yaml takes effect after a restart", name)
-
-    def _check_zone(self, time_zone: str) -> None:
-        view = self.ledger_view
-        if not view.exists:
-            return
-        with view:
-            counted = view.time_zone
-        if counted not in {None, time_zone}:
-            raise ConfigError(
-                f"budgets.time_zone is {time_zone}, and the ledger counts days of {counted}: what runs goes on "
-                f"with {counted} until 'orchestrator ledger time-zone {time_zone}' has changed the ledger, which "
-                "it does while nothing is held"
-            )
 
     def warm_up(self, *, native: bool = False) -> None:
         """Load and open what requests will need: call it while a service starts; LiteLLM takes seconds.

@@ -23,7 +23,7 @@ from collections.abc import Callable
 
 from orchestrator.core.alerts import Alert, AlertKind, Alerts
 from orchestrator.core.clock import Clock
-from orchestrator.core.errors import BudgetExceededError, LedgerError
+from orchestrator.core.errors import BudgetExceededError, ConfigError, LedgerError
 from orchestrator.core.money import ZERO_NUSD, NanoUsd, format_usd
 from orchestrator.core.payer import SHADOW_PAYER
 from orchestrator.core.reply import Attempt, CostSource
@@ -81,6 +81,23 @@ class Ledger:
     def exists(self) -> bool:
         """Return whether there is a ledger: looking makes none."""
         return self.store.exists
+
+    def adopt(self, limits: Limits) -> None:
+        """Go by other limits from now on.
+
+        Raises:
+            ConfigError: the ledger counts days of another zone, so nothing could be held by them.
+        """
+        if limits.time_zone != self.limits.time_zone and self.exists:
+            with self.store.view() as view:
+                counted = view.time_zone
+            if counted not in {None, limits.time_zone}:
+                raise ConfigError(
+                    f"budgets.time_zone is {limits.time_zone}, and the ledger counts days of {counted}: what runs goes "
+                    f"on with {counted} until 'orchestrator ledger time-zone {limits.time_zone}' has changed the "
+                    "ledger, which it does while nothing is held"
+                )
+        self.limits = limits
 
     def hold(self, request: HoldRequest) -> Hold:
         """Hold the bound of one send in every scope and window it counts against, or nothing at all.

@@ -28,6 +28,7 @@ class Usability:
         self._causes: set[str] = set()
         """What was told since it worked last."""
         self._failed_at_s = 0.0
+        self._times_over = 0
 
     @contextmanager
     def noted(self, *, at_first: bool = False) -> Iterator[None]:
@@ -35,15 +36,19 @@ class Usability:
 
         Of a ledger that never worked the caller alone is told, unless `at_first` says otherwise.
         """
+        times_over = self._times_over
         try:
             yield
         except LedgerError as error:
-            self._fail(str(error), at_first=at_first)
+            self._fail(str(error), at_first=at_first, times_over=times_over)
             raise
         self._work()
 
-    def _fail(self, cause: str, *, at_first: bool) -> None:
+    def _fail(self, cause: str, *, at_first: bool, times_over: int) -> None:
         with self._lock:
+            if times_over != self._times_over:
+                # It began before it was told that the ledger works again: it says nothing of what is now.
+                return
             self._failed_at_s = self._clock.monotonic_s()
             if cause in self._causes or not (self._has_worked or at_first):
                 return
@@ -59,6 +64,7 @@ class Usability:
                 return
             self._causes.clear()
             self._has_worked = True
+            self._times_over += 1
         self._tell(f"the ledger {self._location} can be used again", AlertState.OVER)
 
     def _tell(self, message: str, state: AlertState) -> None:

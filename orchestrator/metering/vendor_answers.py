@@ -19,6 +19,7 @@ from orchestrator.providers.wire.body_reading import ANSWER_BYTES_MAX, BodyUnrea
 from orchestrator.providers.wire.failures import failure_of_reply
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
 from orchestrator.providers.wire.stream_letters import StreamLetters
+from orchestrator.providers.wire.tool_call_assembly import TOO_DEEP
 from orchestrator.providers.wire.wire_json import read_object_or_none
 
 _OK = 200
@@ -165,7 +166,9 @@ class VendorAnswer:
         if wrong is None:
             return
         ends = wrong.answer is not None and bool(wrong.answer.finish_reason)
-        if not ends or wrong.failure.kind not in _TOLD_BY_CLIENTS:
+        # At a depth of their own clients end in a RecursionError.
+        is_told = wrong.failure.kind in _TOLD_BY_CLIENTS and not wrong.detail.endswith(TOO_DEEP)
+        if not ends or not is_told:
             raise UnavailableError(f"what came with status 200 is no answer, or half of one: {wrong}")
 
     def _read(self) -> ProviderAnswer:

@@ -85,7 +85,11 @@ class PipelineServices:
         return self.dispatch.clock
 
     def adopt(self, config: Config) -> None:
-        """Go by the limits of another configuration from now on."""
-        self.ledger.limits = config.limits
+        """Go by the limits of another configuration from now on.
+
+        Raises:
+            ConfigError: its days are not those that the ledger counts; nothing is changed.
+        """
+        self.ledger.adopt(config.limits)
         self.dispatch.health.adopt(config.settings.circuit_breaker)
         self.limiter.adopt(config.settings.overload)

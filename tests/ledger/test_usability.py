@@ -9,7 +9,7 @@ from orchestrator.core.alerts import Alerts, AlertState
 from orchestrator.core.errors import LedgerError
 from orchestrator.ledger.budgets import BudgetSettings, Limits
 from orchestrator.ledger.ledger import Ledger
-from orchestrator.ledger.usability import CALM_S
+from orchestrator.ledger.usability import CALM_S, Usability
 
 
 @pytest.fixture
@@ -100,3 +100,18 @@ def test_of_a_ledger_that_was_never_used_the_caller_alone_is_told_until_somebody
     assert told == []
     assert ledger.look() is not None
     assert len(told) == 1
+
+
+def test_a_use_that_fails_after_the_ledger_works_again_is_no_new_fault(clock):
+    """It had begun before, in a thread that was held up."""
+    alerts, told = Alerts(), []
+    alerts.subscribe(lambda alert: told.append(alert.state))
+    usability = Usability(alerts, clock, "there")
+    with pytest.raises(LedgerError, match="late"), usability.noted():
+        with pytest.raises(LedgerError, match="gone"), usability.noted(at_first=True):
+            raise LedgerError("gone")
+        clock.advance(CALM_S)
+        with usability.noted():
+            pass
+        raise LedgerError("late")
+    assert told == [AlertState.BEGAN, AlertState.OVER]

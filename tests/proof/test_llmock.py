@@ -185,12 +185,12 @@ def test_a_rescued_stream_is_exact_and_llmock_finds_no_fault_once_told_what_belo
 def test_an_outage_of_everybody_ends_in_an_apology_and_llmock_finds_no_fault(
     orchestrator: Orchestrator, llmock: LLMock
 ) -> None:
-    """All three are asked, each three times with growing waits, three times more while it may pass, and no more."""
+    """All three are asked, each three times with growing waits, four times more while it may pass, and no more."""
     llmock.outage(status=500)
     text, reply, _ = streamed(orchestrator, graceful=True)
     assert reply.apology
     assert text == reply.text != ""
-    assert [len(call.attempts) for call in llmock.verdict().calls] == [6, 6, 6]
+    assert [len(call.attempts) for call in llmock.verdict().calls] == [7, 7, 7]
     llmock.assert_resilient(strict=True)
 
 
