@@ -29,6 +29,29 @@ class Ear:
     def __init__(self, answer: VendorAnswer) -> None:
         """Expect its first byte."""
         self.answer = answer
+        self._has_ended = False
+
+    def hear(self, block: bytes) -> bytes:
+        """Take in the next bytes; return what is read of them.
+
+        Raises:
+            UnavailableError: its end mark has come, behind which no client reads on, and it is not whole.
+        """
+        shown = self.feed(block)
+        if self.answer.is_over:
+            self.end()
+        return shown
+
+    def end(self) -> None:
+        """Hear that nothing more of it is to come.
+
+        Raises:
+            UnavailableError: it is no whole answer, and its reader would not see that.
+        """
+        if not self._has_ended:
+            self._has_ended = True
+            self.finish()
+            self.check()
 
     def feed(self, block: bytes) -> bytes:
         """Take in the next bytes; return what is read of them."""
@@ -141,7 +164,7 @@ class _HeardInThread(httpx.SyncByteStream):
         try:
             for block in self._blocks():
                 for part in self._body.unfolded(block):
-                    if shown := self._ear.feed(part):
+                    if shown := self._ear.hear(part):
                         yield shown
             rest = self._ear.answer.rest()
         except GeneratorExit:
@@ -151,8 +174,7 @@ class _HeardInThread(httpx.SyncByteStream):
         except BaseException as exc:
             self._ear.fail(exc)
             raise
-        self._ear.finish()
-        self._ear.check()
+        self._ear.end()
         if rest:
             yield rest
 
@@ -192,7 +214,7 @@ class _HeardInTask(httpx.AsyncByteStream):
         try:
             async for block in self._blocks():
                 for part in self._body.unfolded(block):
-                    if shown := self._ear.feed(part):
+                    if shown := self._ear.hear(part):
                         yield shown
                     if part is not block:
                         # A block of some kilobytes may unfold to many megabytes.
@@ -205,8 +227,7 @@ class _HeardInTask(httpx.AsyncByteStream):
         except BaseException as exc:
             self._ear.fail(exc)
             raise
-        self._ear.finish()
-        self._ear.check()
+        self._ear.end()
         if rest:
             yield rest
 

@@ -1,5 +1,6 @@
 """An answer on its way to a vendor's own client, read for its bill as our wire would read it."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -81,6 +82,7 @@ class VendorAnswer:
         self._was_asked_in_pieces = in_pieces
         self._bytes_left = ANSWER_BYTES_MAX
         self._failed: UnreadableAnswerError | None = None
+        self._was_read = False
         self._wrong: UnreadableAnswerError | None = None
 
     @property
@@ -100,6 +102,11 @@ class VendorAnswer:
             return self._reader.has_finished and self._failed is None
         last = self._last_block.rstrip() if self._status == _OK else b""
         return last.endswith(b"}") and read_object_or_none(b"".join(self._body)) is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether who reads it reads no more, though its connection may stay open."""
+        return self._readable.is_over
 
     @property
     def is_broken(self) -> bool:
@@ -146,6 +153,7 @@ class VendorAnswer:
         Raises:
             AttemptFailedError: it is a refusal, or none that can be read; what it used comes along.
         """
+        self._was_read = True
         try:
             return self._read()
         except UnreadableAnswerError as exc:
@@ -161,6 +169,9 @@ class VendorAnswer:
         Raises:
             UnavailableError: it does not.
         """
+        if not self._was_read:
+            with contextlib.suppress(AttemptFailedError):
+                self.whole()
         wrong = self._wrong
         if wrong is None:
             return
