@@ -7,12 +7,15 @@ its connection stays open: as on our wire, it has some seconds for a last word.
 
 import asyncio
 import contextlib
+import math
+import re
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 
+from orchestrator.core.clock import SystemClock
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.providers.wire.body_reading import (
     STEP_BYTES,
@@ -103,6 +106,13 @@ class _Body:
         self._network = response.extensions.get("network_stream")
         # Over HTTP/2 a connection carries the answers of others too.
         self._is_alone = response.http_version.startswith("HTTP/1")
+        length = response.headers.get("content-length", "")
+        self._bytes_left = int(length) if re.fullmatch("[0-9]{1,15}", length) else math.inf
+
+    def may_wait_behind(self, block: bytes) -> bool:
+        """Return whether there may be more to wait for behind a block that came."""
+        self._bytes_left -= len(block)
+        return self._bytes_left > 0
 
     def unfolded(self, block: bytes) -> Iterator[bytes]:
         """Yield the bytes of a block as they were before they were packed, in steps.
@@ -134,22 +144,33 @@ class _Impatience:
 
     def __init__(self, hang_up: Callable[[], None]) -> None:
         self._hang_up = hang_up
-        self._timer: threading.Timer | None = None
+        self._clock = SystemClock()
+        self._until_s: float | None = None
         self._pieces = -1
+        self._is_over = threading.Event()
+        self._ending = threading.Lock()
 
     def look(self, answer: VendorAnswer) -> None:
         """Begin to wait once an answer has finished, and anew where words come behind its end."""
-        if answer.has_finished and answer.pieces != self._pieces:
-            self.end()
-            self._pieces = answer.pieces
-            self._timer = threading.Timer(LAST_WORD_S, self._hang_up)
-            self._timer.daemon = True
-            self._timer.start()
+        if not answer.has_finished or answer.pieces == self._pieces:
+            return
+        begins, self._pieces = self._until_s is None, answer.pieces
+        self._until_s = self._clock.monotonic_s() + LAST_WORD_S
+        if begins:
+            threading.Thread(target=self._wait, name="orchestrator-last-word", daemon=True).start()
 
     def end(self) -> None:
-        """Wait no more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """Wait no more: from now on the connection may carry another answer."""
+        with self._ending:
+            self._is_over.set()
+
+    def _wait(self) -> None:
+        while (left_s := (self._until_s or 0.0) - self._clock.monotonic_s()) > 0:
+            if self._is_over.wait(left_s):
+                return
+        with self._ending:
+            if not self._is_over.is_set():
+                self._hang_up()
 
 
 class _HeardInThread(httpx.SyncByteStream):
@@ -191,7 +212,8 @@ class _HeardInThread(httpx.SyncByteStream):
                 if block is None:
                     return
                 yield block
-                impatience.look(answer)
+                if self._body.may_wait_behind(block):
+                    impatience.look(answer)
         finally:
             impatience.end()
 
@@ -244,7 +266,7 @@ class _HeardInTask(httpx.AsyncByteStream):
             if block is None:
                 return
             yield block
-            if answer.has_finished and answer.pieces != pieces:
+            if self._body.may_wait_behind(block) and answer.has_finished and answer.pieces != pieces:
                 until_s, pieces = asyncio.get_running_loop().time() + LAST_WORD_S, answer.pieces
 
     async def aclose(self) -> None:

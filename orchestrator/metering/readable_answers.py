@@ -76,7 +76,7 @@ class ReadableStream:
 
     def _chat_piece(self, value: _Object) -> _Object | None:
         mended = _chat(value, self._call)
-        if mended is None or "choices" not in mended or all(name in mended for name in _NAMES):
+        if mended is None or "choices" not in mended or _NAMES.keys() <= mended.keys():
             return mended
         return {**_NAMES, **mended}
 

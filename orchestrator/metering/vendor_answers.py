@@ -118,8 +118,9 @@ class VendorAnswer:
         self._status, self._headers = status, headers
         kind = headers.get("content-type", "")
         self.in_pieces = self.in_pieces and status == _OK and "json" not in kind and "html" not in kind
-        self._charset = httpx.Response(status, headers={"content-type": kind}).charset_encoding
-        self._letters = StreamLetters(self._charset)
+        if "=" in kind:
+            self._charset = httpx.Response(status, headers={"content-type": kind}).charset_encoding
+            self._letters = StreamLetters(self._charset)
 
     def feed(self, block: bytes) -> bytes:
         """Take in the next bytes; return those that are read by now. A whole answer is read at its end."""

@@ -3,7 +3,9 @@
 import asyncio
 import gzip
 import json
+import threading
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -64,6 +66,48 @@ def test_what_cannot_be_unfolded_is_no_answer(named: str) -> None:
     listened(response)
     with pytest.raises(httpx.DecodingError):
         response.read()
+
+
+class Served(httpx.SyncByteStream):
+    """A stream that gives its blocks, and tells which threads wait for its last word when it is asked on."""
+
+    def __init__(self, *blocks: bytes) -> None:
+        self._blocks = blocks
+        self.waited = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._blocks:
+            yield block
+            self.waited = max(self.waited, threads_that_wait())
+
+
+def threads_that_wait() -> int:
+    return sum(each.name == "orchestrator-last-word" for each in threading.enumerate())
+
+
+def test_nobody_waits_for_more_behind_as_many_bytes_as_were_announced() -> None:
+    """Each whole answer would have a thread of its own, which takes longer than to read it."""
+    stream = Served(BODY)
+    response = httpx.Response(200, headers={"content-length": str(len(BODY))}, stream=stream)
+    answer = listened(response)
+    assert (json.loads(response.read()), stream.waited) == (json.loads(BODY), 0)
+    assert answer.whole().usage.input_tokens == 9
+
+
+def test_one_thread_waits_however_many_words_come_behind_a_finish() -> None:
+    """It is gone with the stream: the connection is another answer's then."""
+    piece = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
+    stream = Served(*[piece] * 20, b"data: [DONE]\n\n")
+    response = httpx.Response(200, stream=stream)
+    answer = VendorAnswer(
+        ProviderKind.OPENAI, path="/chat/completions", in_pieces=True, answers=1, clock=SystemClock()
+    )
+    hear(response, Ear(answer))
+    response.read()
+    assert (stream.waited, answer.whole().text) == (1, "a" * 20)
+    for waiting in [each for each in threading.enumerate() if each.name == "orchestrator-last-word"]:
+        waiting.join(10)
+    assert threads_that_wait() == 0
 
 
 def test_a_refusal_is_read_as_it_came() -> None:
