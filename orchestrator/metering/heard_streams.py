@@ -136,7 +136,7 @@ class _Body:
         if connection is not None:
             # It may have ended by itself.
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class _Impatience:
@@ -146,18 +146,27 @@ class _Impatience:
         self._hang_up = hang_up
         self._clock = SystemClock()
         self._until_s: float | None = None
+        self._left_s = LAST_WORD_S
         self._pieces = -1
         self._is_over = threading.Event()
         self._ending = threading.Lock()
 
     def look(self, answer: VendorAnswer) -> None:
-        """Begin to wait once an answer has finished, and anew where words come behind its end."""
-        if not answer.has_finished or answer.pieces == self._pieces:
+        """Wait while what may come behind a finished answer is read, and anew behind words that came."""
+        if not answer.has_finished:
             return
-        begins, self._pieces = self._until_s is None, answer.pieces
-        self._until_s = self._clock.monotonic_s() + LAST_WORD_S
+        if answer.pieces != self._pieces:
+            self._pieces, self._left_s = answer.pieces, LAST_WORD_S
+        with self._ending:
+            begins, self._until_s = self._until_s is None, self._clock.monotonic_s() + self._left_s
         if begins:
             threading.Thread(target=self._wait, name="orchestrator-last-word", daemon=True).start()
+
+    def rest(self) -> None:
+        """Hold on where a block has come: how long its reader takes with it is no silence."""
+        with self._ending:
+            if self._until_s is not None:
+                self._left_s, self._until_s = self._until_s - self._clock.monotonic_s(), math.inf
 
     def end(self) -> None:
         """Wait no more: from now on the connection may carry another answer."""
@@ -165,12 +174,17 @@ class _Impatience:
             self._is_over.set()
 
     def _wait(self) -> None:
-        while (left_s := (self._until_s or 0.0) - self._clock.monotonic_s()) > 0:
-            if self._is_over.wait(left_s):
-                return
-        with self._ending:
-            if not self._is_over.is_set():
-                self._hang_up()
+        wait_s = LAST_WORD_S
+        while not self._is_over.wait(wait_s):
+            with self._ending:
+                wait_s = min(LAST_WORD_S, (self._until_s or 0.0) - self._clock.monotonic_s())
+                if wait_s <= 0 and not self._is_over.is_set():
+                    self._hang_up()
+                    return
+                if self._until_s == math.inf:
+                    # Its reader takes long, or has left it: who reads on has another thread.
+                    self._until_s = None
+                    return
 
 
 class _HeardInThread(httpx.SyncByteStream):
@@ -180,6 +194,7 @@ class _HeardInThread(httpx.SyncByteStream):
         self._stream = stream
         self._ear = ear
         self._body = body
+        self._impatience = _Impatience(body.hang_up)
 
     def __iter__(self) -> Iterator[bytes]:
         try:
@@ -200,7 +215,7 @@ class _HeardInThread(httpx.SyncByteStream):
             yield rest
 
     def _blocks(self) -> Iterator[bytes]:
-        blocks, answer, impatience = iter(self._stream), self._ear.answer, _Impatience(self._body.hang_up)
+        blocks, answer, impatience = iter(self._stream), self._ear.answer, self._impatience
         try:
             while True:
                 try:
@@ -211,6 +226,7 @@ class _HeardInThread(httpx.SyncByteStream):
                     block = None
                 if block is None:
                     return
+                impatience.rest()
                 yield block
                 if self._body.may_wait_behind(block):
                     impatience.look(answer)
@@ -218,6 +234,7 @@ class _HeardInThread(httpx.SyncByteStream):
             impatience.end()
 
     def close(self) -> None:
+        self._impatience.end()
         try:
             self._stream.close()
         finally:
@@ -254,10 +271,12 @@ class _HeardInTask(httpx.AsyncByteStream):
             yield rest
 
     async def _blocks(self) -> AsyncIterator[bytes]:
-        blocks, answer, until_s, pieces = aiter(self._stream), self._ear.answer, None, -1
+        blocks, answer, pieces = aiter(self._stream), self._ear.answer, -1
+        clock_s, left_s = asyncio.get_running_loop().time, None
         while True:
+            began_s = clock_s()
             try:
-                async with asyncio.timeout_at(until_s):
+                async with asyncio.timeout(left_s):
                     block = await anext(blocks, None)
             except (httpx.HTTPError, TimeoutError):
                 if not answer.has_finished:
@@ -265,9 +284,12 @@ class _HeardInTask(httpx.AsyncByteStream):
                 block = None
             if block is None:
                 return
+            if left_s is not None:
+                # How long its reader takes with a block is no silence.
+                left_s -= clock_s() - began_s
             yield block
             if self._body.may_wait_behind(block) and answer.has_finished and answer.pieces != pieces:
-                until_s, pieces = asyncio.get_running_loop().time() + LAST_WORD_S, answer.pieces
+                left_s, pieces = LAST_WORD_S, answer.pieces
 
     async def aclose(self) -> None:
         try:
