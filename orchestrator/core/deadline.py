@@ -42,15 +42,16 @@ class Deadline:
         return self.clock.monotonic_s() - self.started_s
 
 
-def answer_time_s(usual_s: float, *, timeout_s: float, least_s: float = 0.0) -> float:
-    """Return how much of a deadline no wait may use up: what is sent behind the wait must come to its answer.
+def answer_time_s(usual_s: float, *, left_s: float, timeout_s: float, least_s: float = 0.0) -> float:
+    """Return how much of what is left no wait may use up: what is sent behind it must come to its answer.
 
-    Half of it where it is not known how long answers take: `usual_s` is 0 then.
+    Half of it where it is not known how long answers take (`usual_s` is 0 then), and where the whole deadline
+    is shorter than that: who sets such a one hopes for a quick answer.
     """
-    half_s = timeout_s / 2
-    if not usual_s:
-        return half_s
-    return min(max(least_s, _UNUSUAL * usual_s), max(half_s, turn_time_s(usual_s)))
+    turn_s = turn_time_s(usual_s)
+    if not 0 < turn_s <= timeout_s:
+        return left_s / 2
+    return min(max(least_s, _UNUSUAL * usual_s), max(left_s / 2, turn_s))
 
 
 def turn_time_s(usual_s: float) -> float:

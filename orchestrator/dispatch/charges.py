@@ -75,10 +75,12 @@ def charge_of_failure(
 
 
 def _is_believed(send: PricedSend, reported_nusd: NanoUsd, usage: Usage) -> bool:
-    """Return whether a reported cost is one: next to nothing for tokens that have a price is none."""
-    if usage.estimated:
-        return reported_nusd > 0 or send.hold.request.bound_nusd == 0
-    return reported_nusd * _LEAST_PART >= send.price.cost_of(usage)
+    """Return whether a reported cost is one: next to nothing for tokens that have a price is none.
+
+    Where they were not counted there was one of each at the least.
+    """
+    counted = Usage(input_tokens=1, output_tokens=1) if usage.estimated else usage
+    return reported_nusd * _LEAST_PART >= send.price.cost_of(counted)
 
 
 def _by_price_book(send: PricedSend, usage: Usage, service_tier: str | None) -> Charge:

@@ -74,11 +74,6 @@ class Cursor:
         self._continues = False
         self._room_at_s: dict[str, float] = {}
         """When the minute of a provider has room again that a target was passed over for."""
-        self._answer_s = answer_time_s(
-            max((services.health.usual_s(target.name) for target in dispatch.targets), default=0.0),
-            least_s=dispatch.profile.min_turn_s,
-            timeout_s=dispatch.deadline.timeout_s,
-        )
 
     @property
     def streams(self) -> bool:
@@ -188,7 +183,7 @@ class Cursor:
     ) -> bool:
         provider = target.deployment.provider_name
         number = self.history.draw_number()
-        patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - self._answer_s))
+        patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - self._answer_s(target)))
         # Another vote of the same request is no second try.
         again = any(each.provider == provider and each.failure for each in self.history.attempts)
         request = AttemptRequest(
@@ -268,7 +263,7 @@ class Cursor:
 
     async def _wait_for_the_first(self) -> InFlightAttempt | None:
         """Wait for the deployment that can serve first, once no other is left to try."""
-        while self.failure is None or self._asks_others_after(self.failure):
+        while self._may_wait():
             first = self._recovery.take_first(self._fit(), self._wait_budget())
             if first is None:
                 return None
@@ -287,9 +282,10 @@ class Cursor:
         """Wait for money that others hold, where nothing else keeps a target from being asked."""
         money, clock = self._money, self.services.clock
         try:
-            while self.failure is None or self._asks_others_after(self.failure):
+            while self._may_wait():
                 fit = self._fit()
-                if not await money.turn(fit, left_s=self._wait_budget().passing_s, clock=clock):
+                left_s = max(map(self._wait_budget().passing_s, fit), default=0.0)
+                if not await money.turn(fit, left_s=left_s, clock=clock):
                     return None
                 for position, target in enumerate(self._targets):
                     if target.name not in fit or not money.is_short(target.name):
@@ -300,6 +296,10 @@ class Cursor:
         finally:
             money.leave()
         return None
+
+    def _may_wait(self) -> bool:
+        has_time = self._left_s() >= MIN_ATTEMPT_S
+        return has_time and (self.failure is None or self._asks_others_after(self.failure))
 
     def _asks_others_after(self, failure: Failure) -> bool:
         """Return whether another deployment may answer what failed."""
@@ -313,7 +313,7 @@ class Cursor:
         return WaitBudget(
             now_s=self.services.clock.monotonic_s(),
             left_s=self._left_s(),
-            answer_s=self._answer_s,
+            answer_s={target.name: self._answer_s(target) for target in self._targets},
             patience_s=0.0 if self._has_older_answer else self._dispatch.profile.max_recovery_wait_s,
             outage=not all(
                 health.is_closed(target.name, provider=target.deployment.provider_name)
@@ -390,6 +390,11 @@ class Cursor:
     def _left_nusd(self, target: Target) -> NanoUsd | None:
         limits, spent = self.services.ledger.limits, self.history.spent_nusd
         return left_nusd(target, self._dispatch.request, spent_nusd=spent, limits=limits)
+
+    def _answer_s(self, target: Target) -> float:
+        usual_s, timeout_s = self.services.health.usual_s(target.name), self._dispatch.deadline.timeout_s
+        least_s = self._dispatch.profile.min_turn_s
+        return answer_time_s(usual_s, left_s=self._left_s(), timeout_s=timeout_s, least_s=least_s)
 
     def _left_s(self) -> float:
         return self._dispatch.deadline.left_s()

@@ -7,7 +7,7 @@ keeps an outage in sight, else shorter.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.dispatch.admission import RejectReason
@@ -37,17 +37,20 @@ class WaitBudget:
     now_s: float
     left_s: float
     """Until the deadline."""
-    answer_s: float
-    """How much of that an answer needs."""
+    answer_s: Mapping[str, float]
+    """How much of that an answer of each target needs."""
     patience_s: float
     """For circuits and for failures that may pass, all waits together."""
     outage: bool
     """A circuit of its plan is not closed."""
 
-    @property
-    def passing_s(self) -> float:
+    def passing_s(self, name: str) -> float:
         """Return how long may be waited for what nobody can foretell: half of what is left at the least."""
-        return self.left_s - min(self.answer_s, self.left_s / 2)
+        return self.left_s - min(self.answer_s[name], self.left_s / 2)
+
+    def known_s(self, name: str) -> float:
+        """Return how long may be waited for a moment that is known; an answer needs the rest of the time."""
+        return max(min(self.left_s, 0.0), self.left_s - self.answer_s[name])
 
 
 class RecoveryQueue:
@@ -110,10 +113,10 @@ class RecoveryQueue:
     def _worth_s(self, later: Waiter, room: WaitBudget) -> float | None:
         """Return how long to wait for a target, None when that is too long or in vain."""
         if later.wait in {RejectReason.LINE, RejectReason.REST}:
-            # Its moment is known: who would be too late is told it, and comes back.
-            most_s = room.left_s - room.answer_s
+            # Who would be too late is told the moment, and comes back.
+            most_s = room.known_s(later.name)
         else:
-            most_s = min(room.passing_s, room.patience_s - self._waited_s)
+            most_s = min(room.passing_s(later.name), room.patience_s - self._waited_s)
         spared_s = self._spared_s(later.provider, room, most_s=most_s)
         wait_s = max(0.0, later.ready_at_s - room.now_s, spared_s)
         return wait_s if wait_s <= most_s else None

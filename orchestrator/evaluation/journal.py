@@ -5,6 +5,8 @@ included, and to a subject with its settings; a changed question is asked anew. 
 two would ask every row twice, each on the whole of what their budget has left.
 """
 
+import contextlib
+import errno
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +14,7 @@ from threading import Lock
 from typing import Any, Self
 
 import orjson
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.private_folder import make_private_file
@@ -20,6 +22,10 @@ from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score
 
 FORMAT = 1
 _BYTES_MAX = 512 * MIB
+
+_AT_ONCE: Mapping[str, Any] = {"timeout": 0, "mode": 0o600, "thread_local": False}
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
+"""What a file system says that cannot lock: NFS without its service, some of clouds' buckets."""
 
 
 def results_beside(data: Path) -> Path:
@@ -30,7 +36,7 @@ def results_beside(data: Path) -> Path:
 class Journal:
     """What was answered and judged so far; safe for several threads of one process."""
 
-    def __init__(self, path: Path, header: Mapping[str, Any], start: FileLock) -> None:
+    def __init__(self, path: Path, header: Mapping[str, Any], start: BaseFileLock) -> None:
         """Take a file that is nobody else's while `start` is locked; use `opened`."""
         self.path = path
         self._start = start
@@ -49,10 +55,8 @@ class Journal:
             EvaluationError: it is no file of results, one of another setup, cannot be written, or is another
                 start's.
         """
-        whole = path.resolve()
-        start = FileLock(whole.with_name(f".{whole.name}.lock"), timeout=0, mode=0o600, thread_local=False)
         try:
-            start.acquire()
+            start = _locked(path.resolve())
         except Timeout:
             raise EvaluationError(
                 f"{path}: another evaluation has it; wait until that has ended (in a notebook: close() it), or name "
@@ -67,7 +71,7 @@ class Journal:
             raise
 
     @classmethod
-    def _read(cls, path: Path, setup: Mapping[str, Any], start: FileLock) -> Self:
+    def _read(cls, path: Path, setup: Mapping[str, Any], start: BaseFileLock) -> Self:
         try:
             lines = _whole_lines(path)
             if not lines:
@@ -151,10 +155,32 @@ class Journal:
             ) from None
 
 
-def _release(start: FileLock) -> None:
+def _locked(path: Path) -> BaseFileLock:
+    """Return the lock of a file of results, had by this start.
+
+    Raises:
+        Timeout: another start has it.
+        OSError: nothing can be written there.
+    """
+    start: BaseFileLock = FileLock(path.with_name(f".{path.name}.lock"), **_AT_ONCE)
+    try:
+        start.acquire()
+    except OSError as exc:
+        if exc.errno not in _NO_LOCKS:
+            raise
+        Path(start.lock_file).unlink(missing_ok=True)
+        # That it is there is the lock; where its process is gone it is made anew.
+        start = SoftFileLock(path.with_name(f".{path.name}.started"), **_AT_ONCE)
+        start.acquire()
+    return start
+
+
+def _release(start: BaseFileLock) -> None:
     """Let another start have the file, and leave no file of the lock: taken by its name, it is made anew."""
     if start.is_locked:
-        Path(start.lock_file).unlink(missing_ok=True)
+        # Windows deletes no file that is open, and does so itself as it lets go.
+        with contextlib.suppress(OSError):
+            Path(start.lock_file).unlink()
         start.release()
 
 

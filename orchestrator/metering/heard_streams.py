@@ -7,12 +7,15 @@ its connection stays open: as on our wire, it has some seconds for a last word.
 
 import asyncio
 import contextlib
+import math
+import re
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 
+from orchestrator.core.clock import SystemClock
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.providers.wire.body_reading import (
     STEP_BYTES,
@@ -29,6 +32,29 @@ class Ear:
     def __init__(self, answer: VendorAnswer) -> None:
         """Expect its first byte."""
         self.answer = answer
+        self._has_ended = False
+
+    def hear(self, block: bytes) -> bytes:
+        """Take in the next bytes; return what is read of them.
+
+        Raises:
+            UnavailableError: its end mark has come, behind which no client reads on, and it is not whole.
+        """
+        shown = self.feed(block)
+        if self.answer.is_over:
+            self.end()
+        return shown
+
+    def end(self) -> None:
+        """Hear that nothing more of it is to come.
+
+        Raises:
+            UnavailableError: it is no whole answer, and its reader would not see that.
+        """
+        if not self._has_ended:
+            self._has_ended = True
+            self.finish()
+            self.check()
 
     def feed(self, block: bytes) -> bytes:
         """Take in the next bytes; return what is read of them."""
@@ -80,6 +106,13 @@ class _Body:
         self._network = response.extensions.get("network_stream")
         # Over HTTP/2 a connection carries the answers of others too.
         self._is_alone = response.http_version.startswith("HTTP/1")
+        length = response.headers.get("content-length", "")
+        self._bytes_left = int(length) if re.fullmatch("[0-9]{1,15}", length) else math.inf
+
+    def may_wait_behind(self, block: bytes) -> bool:
+        """Return whether there may be more to wait for behind a block that came."""
+        self._bytes_left -= len(block)
+        return self._bytes_left > 0
 
     def unfolded(self, block: bytes) -> Iterator[bytes]:
         """Yield the bytes of a block as they were before they were packed, in steps.
@@ -103,7 +136,7 @@ class _Body:
         if connection is not None:
             # It may have ended by itself.
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class _Impatience:
@@ -111,22 +144,47 @@ class _Impatience:
 
     def __init__(self, hang_up: Callable[[], None]) -> None:
         self._hang_up = hang_up
-        self._timer: threading.Timer | None = None
+        self._clock = SystemClock()
+        self._until_s: float | None = None
+        self._left_s = LAST_WORD_S
         self._pieces = -1
+        self._is_over = threading.Event()
+        self._ending = threading.Lock()
 
     def look(self, answer: VendorAnswer) -> None:
-        """Begin to wait once an answer has finished, and anew where words come behind its end."""
-        if answer.has_finished and answer.pieces != self._pieces:
-            self.end()
-            self._pieces = answer.pieces
-            self._timer = threading.Timer(LAST_WORD_S, self._hang_up)
-            self._timer.daemon = True
-            self._timer.start()
+        """Wait while what may come behind a finished answer is read, and anew behind words that came."""
+        if not answer.has_finished:
+            return
+        if answer.pieces != self._pieces:
+            self._pieces, self._left_s = answer.pieces, LAST_WORD_S
+        with self._ending:
+            begins, self._until_s = self._until_s is None, self._clock.monotonic_s() + self._left_s
+        if begins:
+            threading.Thread(target=self._wait, name="orchestrator-last-word", daemon=True).start()
+
+    def rest(self) -> None:
+        """Hold on where a block has come: how long its reader takes with it is no silence."""
+        with self._ending:
+            if self._until_s is not None:
+                self._left_s, self._until_s = self._until_s - self._clock.monotonic_s(), math.inf
 
     def end(self) -> None:
-        """Wait no more."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """Wait no more: from now on the connection may carry another answer."""
+        with self._ending:
+            self._is_over.set()
+
+    def _wait(self) -> None:
+        wait_s = LAST_WORD_S
+        while not self._is_over.wait(wait_s):
+            with self._ending:
+                wait_s = min(LAST_WORD_S, (self._until_s or 0.0) - self._clock.monotonic_s())
+                if wait_s <= 0 and not self._is_over.is_set():
+                    self._hang_up()
+                    return
+                if self._until_s == math.inf:
+                    # Its reader takes long, or has left it: who reads on has another thread.
+                    self._until_s = None
+                    return
 
 
 class _HeardInThread(httpx.SyncByteStream):
@@ -136,12 +194,13 @@ class _HeardInThread(httpx.SyncByteStream):
         self._stream = stream
         self._ear = ear
         self._body = body
+        self._impatience = _Impatience(body.hang_up)
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             for block in self._blocks():
                 for part in self._body.unfolded(block):
-                    if shown := self._ear.feed(part):
+                    if shown := self._ear.hear(part):
                         yield shown
             rest = self._ear.answer.rest()
         except GeneratorExit:
@@ -151,13 +210,12 @@ class _HeardInThread(httpx.SyncByteStream):
         except BaseException as exc:
             self._ear.fail(exc)
             raise
-        self._ear.finish()
-        self._ear.check()
+        self._ear.end()
         if rest:
             yield rest
 
     def _blocks(self) -> Iterator[bytes]:
-        blocks, answer, impatience = iter(self._stream), self._ear.answer, _Impatience(self._body.hang_up)
+        blocks, answer, impatience = iter(self._stream), self._ear.answer, self._impatience
         try:
             while True:
                 try:
@@ -168,12 +226,15 @@ class _HeardInThread(httpx.SyncByteStream):
                     block = None
                 if block is None:
                     return
+                impatience.rest()
                 yield block
-                impatience.look(answer)
+                if self._body.may_wait_behind(block):
+                    impatience.look(answer)
         finally:
             impatience.end()
 
     def close(self) -> None:
+        self._impatience.end()
         try:
             self._stream.close()
         finally:
@@ -192,7 +253,7 @@ class _HeardInTask(httpx.AsyncByteStream):
         try:
             async for block in self._blocks():
                 for part in self._body.unfolded(block):
-                    if shown := self._ear.feed(part):
+                    if shown := self._ear.hear(part):
                         yield shown
                     if part is not block:
                         # A block of some kilobytes may unfold to many megabytes.
@@ -205,16 +266,17 @@ class _HeardInTask(httpx.AsyncByteStream):
         except BaseException as exc:
             self._ear.fail(exc)
             raise
-        self._ear.finish()
-        self._ear.check()
+        self._ear.end()
         if rest:
             yield rest
 
     async def _blocks(self) -> AsyncIterator[bytes]:
-        blocks, answer, until_s, pieces = aiter(self._stream), self._ear.answer, None, -1
+        blocks, answer, pieces = aiter(self._stream), self._ear.answer, -1
+        clock_s, left_s = asyncio.get_running_loop().time, None
         while True:
+            began_s = clock_s()
             try:
-                async with asyncio.timeout_at(until_s):
+                async with asyncio.timeout(left_s):
                     block = await anext(blocks, None)
             except (httpx.HTTPError, TimeoutError):
                 if not answer.has_finished:
@@ -222,9 +284,12 @@ class _HeardInTask(httpx.AsyncByteStream):
                 block = None
             if block is None:
                 return
+            if left_s is not None:
+                # How long its reader takes with a block is no silence.
+                left_s -= clock_s() - began_s
             yield block
-            if answer.has_finished and answer.pieces != pieces:
-                until_s, pieces = asyncio.get_running_loop().time() + LAST_WORD_S, answer.pieces
+            if self._body.may_wait_behind(block) and answer.has_finished and answer.pieces != pieces:
+                left_s, pieces = LAST_WORD_S, answer.pieces
 
     async def aclose(self) -> None:
         try:

@@ -133,10 +133,10 @@ class MeteredStream(CustomStreamWrapper):
             tier = _dearest_tier(self.chunks)
             _note_usage(self._sending, counted[-1], said=any(map(says_something, self.chunks)), tier=tier)
             self._sending.end()
-            _check_heard(self._sending)
         else:
             # LiteLLM makes up an end and a usage for a connection that merely closed.
             self._sending.end(Failure(FailureKind.INTERRUPTED))
+        _check_heard(self._sending)
 
 
 def stand_guard() -> None:

@@ -1,8 +1,9 @@
 """An answer as LiteLLM and the vendors' clients can read it: the same words and counts, written plainly.
 
 They fail at what the readers of our wire take: a byte order mark, a line that ends with CR, an event over
-several lines or with nothing of an answer in it, half an emoji, a tool call without arguments. An answer that
-has been paid for would be lost. What is an error, or no JSON, is handed on for them to fail at.
+several lines or with nothing of an answer in it, half an emoji, a tool call without arguments; and of two
+tool calls of one index they make one. An answer that has been paid for would be lost. What is an error, or no
+JSON, is handed on for them to fail at.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,8 +13,10 @@ import orjson
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.provider_answer import UnreadableAnswerError
+from orchestrator.providers.wire.answer_draft import answer_place
 from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.sse import SentEvent, is_end_mark
+from orchestrator.providers.wire.tool_call_assembly import ToolCallAssembly
 from orchestrator.providers.wire.wire_json import event_objects, json_text, read_object_or_none, says_nothing
 
 _END = b"data: [DONE]\n\n"
@@ -25,6 +28,8 @@ _NAMES: Mapping[str, Any] = {"id": "", "created": 0, "model": ""}
 _RESPONSES = "/responses"
 
 _Object = dict[str, Any]
+_WriteCall = Callable[[int, Any], Any]
+"""Returns a tool call of the answer of this place as it is read."""
 
 
 class ReadableStream:
@@ -34,14 +39,18 @@ class ReadableStream:
         """Expect the first event."""
         self._has_end_mark = kind is not ProviderKind.GOOGLE
         mended = _mender(kind, path)
-        self._mended = _chat_piece if mended is _chat else mended
+        self._mended = self._chat_piece if mended is _chat else mended
         self._halves = HalfCharacters()
+        self._calls: dict[int, ToolCallAssembly] = {}
+        self.is_over = False
+        """Its end mark has come, behind which no client reads on."""
 
     def written(self, event: SentEvent) -> bytes:
         """Return an event as it is read; nothing for one that has nothing of an answer."""
         data = event.data
         if is_end_mark(data):
             # Google's client takes it for an answer.
+            self.is_over = self._has_end_mark
             return _END if self._has_end_mark else b""
         head = b"event: " + event.name + b"\n" if event.name else b""
         try:
@@ -64,6 +73,24 @@ class ReadableStream:
             return _line(head, data.replace(b"\n", b" "))
         mended = [self._mended(value) for value in objects]
         return b"".join(_line(head, json_text(value).encode()) for value in mended if value is not None)
+
+    def _chat_piece(self, value: _Object) -> _Object | None:
+        mended = _chat(value, self._call)
+        if mended is None or "choices" not in mended or _NAMES.keys() <= mended.keys():
+            return mended
+        return {**_NAMES, **mended}
+
+    def _call(self, answer: int, piece: Any) -> Any:
+        try:
+            read = self._calls.setdefault(answer, ToolCallAssembly()).add(piece)
+        except UnreadableAnswerError:
+            return piece
+        function = piece.get("function") or {}
+        came = (piece.get("id") or None, function.get("name") or None, function.get("arguments"))
+        if came == (read.id, read.name, read.arguments) and piece.get("index") == read.index:
+            return piece
+        written = {**function, "name": read.name, "arguments": read.arguments or ""}
+        return {**piece, "index": read.index, "id": read.id, "function": written}
 
 
 def readable_body(kind: ProviderKind, path: str, body: bytes, *, in_pieces: bool = False) -> bytes:
@@ -117,7 +144,7 @@ def _as_it_is(value: _Object) -> _Object:
     return value
 
 
-def _chat(value: _Object) -> _Object | None:
+def _chat(value: _Object, write: "_WriteCall | None" = None) -> _Object | None:
     if value.get("error"):
         return value
     choices = value.get("choices")
@@ -125,19 +152,12 @@ def _chat(value: _Object) -> _Object | None:
         return {**value, "choices": []} if value.get("usage") else None
     if not isinstance(choices, list):
         return value
-    mended = [_choice(each) for each in choices if each is not None]
+    mended = [_choice(each, write or _call) for each in choices if each is not None]
     is_same = len(mended) == len(choices) and all(map(_is_same, mended, choices))
     return value if is_same else {**value, "choices": mended}
 
 
-def _chat_piece(value: _Object) -> _Object | None:
-    mended = _chat(value)
-    if mended is None or "choices" not in mended or all(name in mended for name in _NAMES):
-        return mended
-    return {**_NAMES, **mended}
-
-
-def _choice(choice: Any) -> Any:
+def _choice(choice: Any, write: _WriteCall) -> Any:
     if not isinstance(choice, dict):
         return choice
     holder = "message" if "message" in choice else "delta"
@@ -147,13 +167,14 @@ def _choice(choice: Any) -> Any:
     calls = content.get("tool_calls") if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(calls, list):
         return choice
-    mended = [_call(each) for each in calls if each is not None]
+    answer = answer_place(choice.get("index"))
+    mended = [write(answer, each) for each in calls if each is not None]
     if len(mended) == len(calls) and all(map(_is_same, mended, calls)):
         return choice
     return {**choice, holder: {**content, "tool_calls": mended}}
 
 
-def _call(call: Any) -> Any:
+def _call(_answer: int, call: Any) -> Any:
     function = call.get("function") if isinstance(call, dict) else None
     if not isinstance(function, dict) or not isinstance(arguments := function.get("arguments"), dict):
         return call

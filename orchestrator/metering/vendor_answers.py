@@ -1,5 +1,6 @@
 """An answer on its way to a vendor's own client, read for its bill as our wire would read it."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -82,6 +83,7 @@ class VendorAnswer:
         self._was_asked_in_pieces = in_pieces
         self._bytes_left = ANSWER_BYTES_MAX
         self._failed: UnreadableAnswerError | None = None
+        self._was_read = False
         self._wrong: UnreadableAnswerError | None = None
 
     @property
@@ -103,6 +105,11 @@ class VendorAnswer:
         return last.endswith(b"}") and read_object_or_none(b"".join(self._body)) is not None
 
     @property
+    def is_over(self) -> bool:
+        """Return whether who reads it reads no more, though its connection may stay open."""
+        return self._readable.is_over
+
+    @property
     def is_broken(self) -> bool:
         """Return whether a stream has brought what is no answer, so that nothing behind it counts."""
         return self._failed is not None
@@ -112,8 +119,9 @@ class VendorAnswer:
         self._status, self._headers = status, headers
         kind = headers.get("content-type", "")
         self.in_pieces = self.in_pieces and status == _OK and "json" not in kind and "html" not in kind
-        self._charset = httpx.Response(status, headers={"content-type": kind}).charset_encoding
-        self._letters = StreamLetters(self._charset)
+        if "=" in kind:
+            self._charset = httpx.Response(status, headers={"content-type": kind}).charset_encoding
+            self._letters = StreamLetters(self._charset)
 
     def feed(self, block: bytes) -> bytes:
         """Take in the next bytes; return those that are read by now. A whole answer is read at its end."""
@@ -147,6 +155,7 @@ class VendorAnswer:
         Raises:
             AttemptFailedError: it is a refusal, or none that can be read; what it used comes along.
         """
+        self._was_read = True
         try:
             return self._read()
         except UnreadableAnswerError as exc:
@@ -162,6 +171,9 @@ class VendorAnswer:
         Raises:
             UnavailableError: it does not.
         """
+        if not self._was_read:
+            with contextlib.suppress(AttemptFailedError):
+                self.whole()
         wrong = self._wrong
         if wrong is None:
             return

@@ -31,6 +31,7 @@ _BAD_REQUEST = 400
 _OK = 200
 _NOT_FOUND = 404
 _RECORDED_TOKENS = ("tokens_prompt", "tokens_completion", "native_tokens_prompt", "native_tokens_completion")
+_TOKENS_FOR_A_NANO = 100
 _REDIRECTS = range(300, 400)
 
 
@@ -210,7 +211,9 @@ def _items(answer: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 def _recorded_cost(record: Mapping[str, Any]) -> NanoUsd | None:
     upstream = record.get("upstream_inference_cost")
     cost = openrouter_cost(record.get("total_cost"), upstream, is_byok=record.get("is_byok"))
-    return None if cost == 0 and any(record.get(name) for name in _RECORDED_TOKENS) else cost
+    tokens = [count for name in _RECORDED_TOKENS if type(count := record.get(name)) is int]
+    # Next to nothing for tokens is no cost; no model's has ever been a hundredth of a nano-dollar a token.
+    return None if cost is not None and cost * _TOKENS_FOR_A_NANO < max(tokens, default=0) else cost
 
 
 def _money(usd: Any) -> NanoUsd | None:

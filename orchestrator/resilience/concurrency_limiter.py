@@ -250,7 +250,7 @@ class ConcurrencyLimiter:
         """Return how much of the time left a wait may not use up: who gets a slot needs it for a while."""
         # In an outage slots are had for long, and the answers of who is well are as quick as ever.
         known_s = self._mean_s if self._samples >= _ENOUGH_SAMPLES else 0.0
-        return answer_time_s(usual_s or known_s, timeout_s=left_s)
+        return answer_time_s(usual_s or known_s, left_s=left_s, timeout_s=left_s)
 
     def _refusal(self, why: str) -> OverloadedError:
         slots = self._settings.in_flight

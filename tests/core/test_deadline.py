@@ -25,10 +25,21 @@ def test_a_calendar_that_is_set_moves_no_deadline(clock) -> None:
 
 
 def test_no_wait_uses_up_what_an_answer_needs() -> None:
-    """Half where nothing is known; never so little that an answer which takes its usual time would be late."""
-    assert answer_time_s(0.0, timeout_s=30, least_s=5) == 15
-    assert answer_time_s(0.5, timeout_s=30, least_s=5) == 5
-    assert answer_time_s(3.0, timeout_s=30, least_s=5) == 9
-    assert answer_time_s(9.0, timeout_s=30, least_s=5) == 15
-    assert answer_time_s(20.0, timeout_s=30, least_s=5) == 25
-    assert answer_time_s(0.5, timeout_s=4, least_s=5) == 2
+    """Half of the time where nothing is known; else three times the usual, and never hardly more than it."""
+    for usual_s, left_s, answer_s in (
+        (0.0, 30, 15),
+        (0.5, 30, 5),
+        (3.0, 30, 9),
+        (9.0, 30, 15),
+        (9.0, 15, 11.25),
+        (9.0, 8, 11.25),
+        (20.0, 30, 25),
+        (0.5, 4, 2),
+    ):
+        assert answer_time_s(usual_s, left_s=left_s, timeout_s=30, least_s=5) == answer_s, (usual_s, left_s)
+
+
+def test_half_of_the_time_is_for_waits_where_answers_usually_take_longer_than_all_of_it() -> None:
+    """A use case in a hurry asks for less than those before it, and would be refused before it has asked."""
+    assert answer_time_s(30.0, left_s=20, timeout_s=20, least_s=5) == 10
+    assert answer_time_s(30.0, left_s=8, timeout_s=20, least_s=5) == 4

@@ -337,6 +337,21 @@ async def test_a_deployment_that_asked_for_a_rest_gets_it_and_is_waited_for(way_
     assert clock.monotonic_s() - before_s == pytest.approx(25, abs=0.1)
 
 
+@pytest.mark.parametrize(("usual_s", "passed_s"), [({}, 40), ({FIRST: 2.0, SECOND: 45.0}, 20)])
+async def test_time_that_others_took_is_none_that_an_answer_needs(way_of, clock, usual_s, passed_s) -> None:
+    """Twenty seconds are left for a rest of one, and neither slow models nor unknown ones are in the way."""
+    before = way_of({"local_model": {"enabled": False}})
+    health = before.services.health
+    for name, latency_s in usual_s.items():
+        health.succeed(health.admit(name, provider="openrouter"), latency_s=latency_s)
+    way = Way(before.dispatch, before.services)
+    for provider in ("openrouter", "google", "openai"):
+        way.services.rate_limiter.rest(provider, duration_s=passed_s + 1)
+    clock.advance(passed_s)
+    assert (await way.next()).name == FIRST
+    assert sum(clock.slept_s) == pytest.approx(1, abs=0.1)
+
+
 async def test_a_full_minute_is_waited_for_where_it_was_when_that_is_short(way_of, clock) -> None:
     """`interactive` waits up to two seconds for its first choice before it asks the second."""
     way = way_of()

@@ -8,7 +8,10 @@ from orchestrator.dispatch.admission import RejectReason
 from orchestrator.dispatch.recovery_wait import RecoveryQueue, WaitBudget, Waiter
 
 ONE, TWO, THREE = PLAN = ("openrouter/one", "google/two", "openai/three")
-ROOM = WaitBudget(now_s=0.0, left_s=30.0, answer_s=0.0, patience_s=10.0, outage=True)
+OTHER = "google/other"
+ROOM = WaitBudget(
+    now_s=0.0, left_s=30.0, answer_s=dict.fromkeys((*PLAN, OTHER), 0.0), patience_s=10.0, outage=True
+)
 
 
 def later(name: str, at_s: float = 0.0, wait: RejectReason | None = RejectReason.CIRCUIT) -> Waiter:
@@ -19,7 +22,7 @@ def fail(waiting: RecoveryQueue, name: str, at_s: float = 0.0) -> None:
     waiting.note_failure(later(name, at_s, None), now_s=0.0)
 
 
-def taken(waiting: RecoveryQueue, fit=PLAN, **room: float) -> tuple[str, float] | None:
+def taken(waiting: RecoveryQueue, fit=PLAN, **room) -> tuple[str, float] | None:
     found = waiting.take_first(fit, replace(ROOM, **room))
     return None if found is None else (found[0].name, found[1])
 
@@ -64,9 +67,9 @@ def test_failures_before_the_wait_double_nothing():
 
 def test_a_provider_that_failed_is_spared_with_all_its_deployments():
     waiting = RecoveryQueue()
-    waiting.note(later("google/other", 0.5))
+    waiting.note(later(OTHER, 0.5))
     fail(waiting, TWO)
-    assert taken(waiting, fit=("google/other", TWO)) == ("google/other", 1)
+    assert taken(waiting, fit=(OTHER, TWO)) == (OTHER, 1)
 
 
 def test_of_those_that_are_ready_together_the_first_of_the_plan_is_asked():
@@ -126,5 +129,21 @@ def test_no_wait_uses_up_the_time_that_an_answer_needs():
         for ready_at_s, left_s in ((most_s, 8), (most_s + 0.1, 8), (most_s + 0.1, 8.3)):
             waiting = RecoveryQueue()
             waiting.note(later(ONE, ready_at_s, wait))
-            is_taken = taken(waiting, left_s=left_s, answer_s=5.0) is not None
+            is_taken = taken(waiting, left_s=left_s, answer_s={ONE: 5.0}) is not None
             assert is_taken is (ready_at_s == most_s or left_s > 8), (wait, ready_at_s, left_s)
+
+
+def test_who_is_ready_now_is_asked_whatever_time_is_left_for_an_answer():
+    """It is no wait that would use that time up."""
+    for left_s, is_asked in ((4.0, True), (0.1, True), (-0.1, False)):
+        waiting = RecoveryQueue()
+        waiting.note(later(ONE, 0, RejectReason.REST))
+        assert (taken(waiting, left_s=left_s, answer_s={ONE: 5.0}) == (ONE, 0)) is is_asked, left_s
+
+
+def test_each_target_is_waited_for_as_long_as_its_own_answers_leave_time():
+    waiting = RecoveryQueue()
+    for name in (ONE, TWO):
+        waiting.note(later(name, 3, RejectReason.LINE))
+    assert taken(waiting, left_s=20, answer_s={ONE: 25.0, TWO: 5.0}) == (TWO, 3)
+    assert taken(waiting, left_s=20, answer_s={ONE: 25.0, TWO: 5.0}) is None

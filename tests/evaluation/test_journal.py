@@ -1,5 +1,6 @@
 """What was answered is written down at once, and nothing is asked twice."""
 
+import errno
 import signal
 import subprocess
 import sys
@@ -115,4 +116,34 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == -signal.SIGKILL
     with pytest.raises(EvaluationError, match="begun with other settings"):
         Journal.opened(path, setup=SETUP | {"practice": True})
+    Journal.opened(path, setup=SETUP).close()
+
+
+def test_a_folder_whose_file_system_cannot_lock_keeps_results_too(path, monkeypatch):
+    """NFS without a lock service, and some that are no disk: the file of the lock is the lock there."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with (
+        Journal.opened(path, setup=SETUP) as journal,
+        pytest.raises(EvaluationError, match="another evaluation has it"),
+    ):
+        journal.keep_answer(row("a"), "model", ANSWER)
+        Journal.opened(path, setup=SETUP)
+    with Journal.opened(path, setup=SETUP) as again:
+        assert again.answer_of(row("a"), "model") == ANSWER
+
+
+def test_a_lock_whose_file_cannot_be_deleted_is_given_back(path, monkeypatch):
+    """Windows deletes no file that is open."""
+
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "being used by another process")
+
+    journal = Journal.opened(path, setup=SETUP)
+    with monkeypatch.context() as windows:
+        windows.setattr(Path, "unlink", refuse)
+        journal.close()
     Journal.opened(path, setup=SETUP).close()

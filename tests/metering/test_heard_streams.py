@@ -3,7 +3,9 @@
 import asyncio
 import gzip
 import json
+import threading
 import zlib
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -13,11 +15,13 @@ from openai import OpenAIError
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import SystemClock
+from orchestrator.metering import heard_streams
 from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.practice import Fault, PracticeServer
 from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import MODELS, sources, standing
+from tests.providers.wire.misbehaving import Exchanged, serving
 from tests.support.settling import wait_for_settling
 
 practice, make_guard, guard, to = (
@@ -64,6 +68,96 @@ def test_what_cannot_be_unfolded_is_no_answer(named: str) -> None:
     listened(response)
     with pytest.raises(httpx.DecodingError):
         response.read()
+
+
+class Served(httpx.SyncByteStream):
+    """A stream that gives its blocks, and tells how many threads wait for its last word when it is asked on."""
+
+    def __init__(self, *blocks: bytes) -> None:
+        self._blocks = blocks
+        self._before = threads_that_wait()
+        self.waited: set[threading.Thread] = set()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._blocks:
+            yield block
+            self.waited |= threads_that_wait() - self._before
+
+
+def threads_that_wait() -> set[threading.Thread]:
+    return {each for each in threading.enumerate() if each.name == "orchestrator-last-word"}
+
+
+def test_nobody_waits_for_more_behind_as_many_bytes_as_were_announced() -> None:
+    """Each whole answer would have a thread of its own, which takes longer than to read it."""
+    stream = Served(BODY)
+    response = httpx.Response(200, headers={"content-length": str(len(BODY))}, stream=stream)
+    answer = listened(response)
+    assert (json.loads(response.read()), stream.waited) == (json.loads(BODY), set())
+    assert answer.whole().usage.input_tokens == 9
+
+
+def test_one_thread_waits_however_many_words_come_behind_a_finish() -> None:
+    """It is gone with the stream: the connection is another answer's then."""
+    piece = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
+    stream = Served(*[piece] * 20, b"data: [DONE]\n\n")
+    response = httpx.Response(200, stream=stream)
+    answer = VendorAnswer(
+        ProviderKind.OPENAI, path="/chat/completions", in_pieces=True, answers=1, clock=SystemClock()
+    )
+    hear(response, Ear(answer))
+    response.read()
+    assert (len(stream.waited), answer.whole().text) == (1, "a" * 20)
+    for waiting in stream.waited:
+        waiting.join(30)
+        assert not waiting.is_alive()
+
+
+FINISH = b'data: {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
+NOTHING = b'data: {"choices": [{"index": 0, "delta": {"role": "assistant"}}]}\n\n'
+COUNT = b'data: {"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 1}}\n\n'
+
+
+@pytest.mark.parametrize("in_thread", [True, False])
+async def test_how_long_its_reader_takes_is_no_silence_of_a_finished_answer(monkeypatch, in_thread) -> None:
+    """Whoever writes each piece down for a second lost the count, and the bound was booked."""
+    monkeypatch.setattr(heard_streams, "LAST_WORD_S", 1.0)
+    has_begun, was_read, loop = asyncio.Event(), asyncio.Event(), asyncio.get_running_loop()
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.begin_stream()
+        await exchanged.chunk(FINISH)
+        await has_begun.wait()
+        await exchanged.chunk(NOTHING)
+        await was_read.wait()
+        await exchanged.chunk(COUNT)
+        await exchanged.end_stream()
+
+    async def take(block: bytes) -> None:
+        has_begun.set()
+        if b"assistant" in block:
+            await asyncio.sleep(1.5)
+            was_read.set()
+
+    def read_in_thread(url: str) -> None:
+        with httpx.Client() as client, client.stream("POST", url) as response:
+            hear(response, Ear(heard))
+            for block in response.iter_raw():
+                asyncio.run_coroutine_threadsafe(take(block), loop).result()
+
+    async def read_in_task(url: str) -> None:
+        async with httpx.AsyncClient() as client, client.stream("POST", url) as response:
+            hear(response, Ear(heard))
+            async for block in response.aiter_raw():
+                await take(block)
+
+    heard = VendorAnswer(
+        ProviderKind.OPENAI, path="/chat/completions", in_pieces=True, answers=1, clock=SystemClock()
+    )
+    async with serving(answer) as server:
+        url = f"{server.base_url}/chat/completions"
+        await (asyncio.to_thread(read_in_thread, url) if in_thread else read_in_task(url))
+    assert heard.whole().usage.input_tokens == 9
 
 
 def test_a_refusal_is_read_as_it_came() -> None:

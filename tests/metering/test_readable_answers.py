@@ -9,6 +9,7 @@ import litellm
 import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
+from orchestrator.core.errors import UnavailableError
 from orchestrator.metering import heard_streams
 from orchestrator.metering.readable_answers import ReadableStream, readable_body
 from orchestrator.practice import BilledWhen, Fault, PracticePrice, PracticeServer
@@ -84,13 +85,23 @@ def test_tool_calls_have_their_arguments_as_the_format_has_them() -> None:
     call = {"function": {"name": "f", "arguments": {"id": 1}}}
     read = values(written(CHAT, piece(delta={"tool_calls": [None, call]})))
     assert read[0]["choices"][0]["delta"]["tool_calls"] == [
-        {"function": {"name": "f", "arguments": '{"id":1}'}}
+        {"index": 0, "id": None, "function": {"name": "f", "arguments": '{"id":1}'}}
     ]
     parts = [{"functionCall": {"name": "f"}}]
     whole = readable_body(*GOOGLE, json.dumps({"candidates": [{"content": {"parts": parts}}]}).encode())
     assert json.loads(whole)["candidates"][0]["content"]["parts"] == [
         {"functionCall": {"name": "f", "args": {}}}
     ]
+
+
+@pytest.mark.parametrize("index", [{}, {"index": None}, {"index": 0}], ids=["none", "null", "0"])
+def test_calls_of_one_index_but_of_other_ids_are_written_apart(index: dict[str, Any]) -> None:
+    """LiteLLM makes one call with the arguments of both of them, and no tool of its name takes those."""
+    calls = [{**index, "id": name, "function": {"name": name, "arguments": "{}"}} for name in "fg"]
+    read = values(written(CHAT, *(piece(delta={"tool_calls": [each]}) for each in calls)))
+    (first,), (second,) = (value["choices"][0]["delta"]["tool_calls"] for value in read)
+    assert [(each["index"], each["id"]) for each in (first, second)] == [(0, "f"), (1, "g")]
+    assert json.loads(first["function"]["arguments"]) == json.loads(second["function"]["arguments"]) == {}
 
 
 def test_an_ordinary_answer_is_handed_on_as_it_came() -> None:
@@ -191,4 +202,59 @@ async def test_a_whole_body_in_the_place_of_a_stream_is_an_answer(
         asked = {"model": model, "messages": with_guard.HELLO, "max_tokens": 50, "api_base": base}
         assert await said(how, {**asked, "api_key": "k"}, orchestrator) == "Chào"
         wait_for_settling()
+    assert sources(guard) == ["price_book"]
+
+
+def sent(*chunks: dict[str, Any]) -> Callable[[Exchanged], Awaitable[None]]:
+    """Answer with a stream of these chunks and an end mark, which clients wait for and for nothing else."""
+    body = b"".join(b"data: " + json.dumps({**HEAD, **chunk}).encode() + b"\n\n" for chunk in chunks)
+    return lambda exchanged: exchanged.answer(body + b"data: [DONE]\n\n", json=False)
+
+
+COUNT = {"choices": [], "usage": USAGE}
+HALF = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": "Half an"}}]}
+ERROR_AT_END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "error"}]}
+
+
+@pytest.mark.parametrize(
+    ("model", "how"),
+    [
+        *(("openrouter/openai/gpt-6-luna", how) for how in WAYS if "stream" in how),
+        # OpenAI's own native client reads the Responses API.
+        *(("openai/gpt-6-luna", how) for how in ("stream", "stream thread")),
+    ],
+)
+@pytest.mark.parametrize("chunks", [(HALF,), (HALF, COUNT), (HALF, ERROR_AT_END, COUNT)])
+async def test_half_an_answer_before_an_end_mark_is_an_error(
+    make_guard, make_orchestrator, model: str, how: str, chunks: tuple[dict[str, Any], ...]
+) -> None:
+    """OpenAI's client reads to the end mark alone, so what came is judged there."""
+    async with serving(sent(*chunks)) as server:
+        changes = {"providers": {NATIVE[model].partition("/")[0]: {"base_url": server.base_url}}}
+        guard, orchestrator = make_guard(changes), make_orchestrator(changes)
+        asked = {"model": model, "messages": with_guard.HELLO, "max_tokens": 50, "api_base": server.base_url}
+        broken = (UnavailableError, litellm.exceptions.MidStreamFallbackError)
+        with pytest.raises(broken):
+            await said(how, {**asked, "api_key": "k"}, orchestrator)
+        wait_for_settling()
+    assert sources(guard) == ["bound"]
+
+
+@pytest.mark.parametrize("index", [{}, {"index": 0}], ids=["none", "0"])
+async def test_two_tool_calls_of_one_index_reach_who_asked_through_litellm_as_two(
+    make_guard, index: dict[str, Any]
+) -> None:
+    calls = [
+        {**index, "id": name, "type": "function", "function": {"name": name, "arguments": "{}"}}
+        for name in "fg"
+    ]
+    chunks = [{"choices": [{"index": 0, "delta": {"tool_calls": [each]}}]} for each in calls]
+    finish = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
+    async with serving(sent(*chunks, finish, COUNT)) as server:
+        guard = make_guard({"providers": {"openai": {"base_url": server.base_url}}})
+        asked = {"model": "openai/gpt-6-luna", "max_tokens": 50, "api_base": server.base_url, "api_key": "k"}
+        answer = await litellm.acompletion(**asked, messages=with_guard.HELLO, stream=True)
+        whole = litellm.stream_chunk_builder([chunk async for chunk in answer])
+    made = [(each.function.name, each.function.arguments) for each in whole.choices[0].message.tool_calls]
+    assert made == [("f", "{}"), ("g", "{}")]
     assert sources(guard) == ["price_book"]

@@ -22,9 +22,8 @@ CACHE_CONTROL_LEFT_OUT = "'cache_control' is not taken by this provider and was 
 CACHE_FOR_SHORT = "'cache_control' asked for a longer life than 5m, which costs more than is held, and got 5m"
 
 _PRICED_TTL = "5m"
-"""An hour of it costs twice the price of the input."""
-_MARKS = ("cache_control", "cachePoint")
 """A prompt that is kept for an hour costs twice its input; `cache_write` is the price of 5 minutes."""
+_MARKS = ("cache_control", "cachePoint")
 _VENDORS_WITH_MARKS = frozenset({"anthropic", "google", "qwen"})
 """Whose models OpenRouter tells of the mark: https://openrouter.ai/docs/features/prompt-caching."""
 
