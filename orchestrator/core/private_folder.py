@@ -78,7 +78,8 @@ def planted(path: Path) -> Path | None:
     trusted = {0, os.geteuid()}
     for end in dict.fromkeys((os.path.abspath(path), os.path.realpath(path))):  # noqa: PTH100 -- keeps the links
         for level in (Path(end), *Path(end).parents):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            # Whoever may not look at a folder cannot be led through it either.
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 if level.lstat().st_uid not in trusted and anybody_may_write(level.parent):
                     return level
     return None

@@ -16,12 +16,16 @@ from orchestrator.metering.responses_answers import ResponsesReader
 from orchestrator.metering.several_answers import SeveralReader
 from orchestrator.providers.wire import gemini_format, openai_format
 from orchestrator.providers.wire.answer_checks import unreadable
-from orchestrator.providers.wire.body_reading import ANSWER_BYTES_MAX, BodyUnreadableError, in_utf8
+from orchestrator.providers.wire.body_reading import (
+    ANSWER_BYTES_MAX,
+    BodyUnreadableError,
+    WholeLooks,
+    in_utf8,
+)
 from orchestrator.providers.wire.failures import failure_of_reply
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
 from orchestrator.providers.wire.stream_letters import StreamLetters
 from orchestrator.providers.wire.tool_call_assembly import TOO_DEEP
-from orchestrator.providers.wire.wire_json import read_object_or_none
 
 _OK = 200
 _TOLD_BY_CLIENTS = frozenset({FailureKind.EMPTY, FailureKind.MALFORMED})
@@ -79,7 +83,7 @@ class VendorAnswer:
         self._events = EventReader()
         self._is_too_large = False
         self._body: list[bytes] = []
-        self._last_block = b""
+        self._looks = WholeLooks()
         self._was_asked_in_pieces = in_pieces
         self._bytes_left = ANSWER_BYTES_MAX
         self._failed: UnreadableAnswerError | None = None
@@ -101,8 +105,7 @@ class VendorAnswer:
         """Return whether a whole answer has come, behind which a server has a last word at most."""
         if self.in_pieces:
             return self._reader.has_finished and self._failed is None
-        last = self._last_block.rstrip() if self._status == _OK else b""
-        return last.endswith(b"}") and read_object_or_none(b"".join(self._body)) is not None
+        return self._status == _OK and self._looks.find_whole(self._body, ANSWER_BYTES_MAX - self._bytes_left)
 
     @property
     def is_over(self) -> bool:
@@ -130,7 +133,6 @@ class VendorAnswer:
         had_room, self._bytes_left = self._bytes_left >= 0, self._bytes_left - len(block)
         if had_room:
             self._body.append(block)
-            self._last_block = block if block.strip() else self._last_block
         if self._status != _OK or not had_room:
             return block
         # What is larger than any answer is no business of ours.

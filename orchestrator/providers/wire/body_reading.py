@@ -11,7 +11,8 @@ import zlib
 from collections.abc import AsyncGenerator, Iterator
 
 import aiohttp
-import orjson
+
+from orchestrator.providers.wire.wire_json import read_object_or_none
 
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 """Of an answer in one piece: more than a million tokens of text."""
@@ -31,6 +32,11 @@ _GZIP_BITS = zlib.MAX_WBITS | 16
 _GZIP_BEGINS = b"\x1f"
 _ZLIB_METHOD = 8
 """In the low half of the first byte of a deflate with zlib's header."""
+
+
+_LOOKS_MAX = 8
+"""So many times the largest answer is read to see whether it is whole: of a body in thousands of pieces each may
+end as an answer would."""
 
 
 class BodyUnreadableError(Exception):
@@ -82,14 +88,14 @@ async def read_body(
     if (response.content_length or 0) > bytes_max:
         raise BodyUnreadableError("the body is larger than any answer")
     parts: list[bytes] = []
-    size, until_s = 0, None
+    size, until_s, looks = 0, None, WholeLooks()
     async with contextlib.aclosing(blocks_of(response)) as blocks:
         while True:
             try:
                 async with asyncio.timeout_at(until_s):
                     block = await anext(blocks, None)
             except (aiohttp.ClientError, OSError):
-                if until_s is None and not _is_object(parts, size):
+                if until_s is None and not looks.find_whole(parts, size):
                     raise
                 block = None
             if block is None:
@@ -100,18 +106,24 @@ async def read_body(
                 raise BodyUnreadableError("the body is larger than any answer")
             if last_word_s is None or until_s is not None or response.content.is_eof():
                 continue
-            if _is_object(parts, size):
+            if looks.find_whole(parts, size):
                 until_s = asyncio.get_running_loop().time() + last_word_s
 
 
-def _is_object(parts: list[bytes], size: int) -> bool:
-    """Return whether what has come is a whole JSON object; one that takes long to read is left to its end."""
-    if size > ANSWER_BYTES_MAX or not parts or not parts[-1].rstrip().endswith(b"}"):
-        return False
-    try:
-        return isinstance(orjson.loads(b"".join(parts)), dict)
-    except orjson.JSONDecodeError:
-        return False
+class WholeLooks:
+    """Looks whether what has come of one body is a whole JSON object, and bounds the work of looking."""
+
+    def __init__(self) -> None:
+        """Have looked at nothing."""
+        self._bytes_left = _LOOKS_MAX * ANSWER_BYTES_MAX
+
+    def find_whole(self, parts: list[bytes], size: int) -> bool:
+        """Return whether it is one; a body that takes long to look at is left to its end."""
+        last = next((part for part in reversed(parts) if not part.isspace()), b"")
+        if size > min(ANSWER_BYTES_MAX, self._bytes_left) or not last.rstrip().endswith(b"}"):
+            return False
+        self._bytes_left -= size
+        return read_object_or_none(b"".join(parts)) is not None
 
 
 def in_utf8(text: bytes, charset: str | None) -> bytes:
