@@ -1,11 +1,12 @@
 """Whoever listens is told, the log always; nobody who fails to listen stops a request."""
 
 import logging
+from dataclasses import replace
 
 from orchestrator import Alert, Orchestrator
 from orchestrator.core.alerts import AlertKind, Alerts
 from orchestrator.core.money import nano_usd
-from orchestrator.practice import PracticePrice, PracticeServer
+from orchestrator.practice import PracticeServer
 
 
 def alert(clock) -> Alert:
@@ -40,7 +41,8 @@ def test_a_charge_above_the_hold_is_booked_in_full_named_and_alerted(
     make_orchestrator, listed_prices
 ) -> None:
     """OpenRouter may not choose a dearer host, but a list may be wrong: caching is charged at what it likes."""
-    cached = {("openrouter", "openai/gpt-6-luna"): PracticePrice(1, 1, cached_input=nano_usd("1000"))}
+    luna = ("openrouter", "openai/gpt-6-luna")
+    cached = {luna: replace(listed_prices[luna], cached_input=nano_usd("1000"))}
     question = "Xin kiểm tra đơn hàng giúp tôi với. " * 400
     received: list[Alert] = []
     with PracticeServer(prices={**listed_prices, **cached}) as unexpected:
