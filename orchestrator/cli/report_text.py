@@ -28,7 +28,7 @@ _EN: Mapping[str, str] = {
     "ended": "{rate} succeeded ({failed} failed{probes}); {refused} refused before a send, {cancelled} cancelled",
     "answered": "{hits} from the cache, {joined} shared another's answer, {stale} got an older answer, "
     "{degraded} degraded, {average} on average{ranks}, {rate} requests an hour",
-    "probes": ", {count} probes of doctor and health checks left out",
+    "probes": ", {count} of doctor and health checks left out",
     "estimate": "{cost} of it is booked by estimate: an estimate",
     "bound": "{cost} of it is booked by bound: the most it can have cost: nobody can say whether it is billed",
     "feedback": "feedback: {average} of 5 on average ({scored}), {corrected} corrected",

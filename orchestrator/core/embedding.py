@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from orchestrator.core.errors import InvalidRequestError, about
+from orchestrator.core.plain_data import kind_in_words
 from orchestrator.core.reply import ChatReply
 from orchestrator.core.request import ChatRequest, Message
 from orchestrator.core.unknown_names import DEADLINE_HINT, TIMES_OF_OTHERS, hint_for
@@ -103,7 +104,7 @@ def _texts_of(texts: Any) -> tuple[str, ...]:
     if isinstance(texts, str):
         texts = (texts,)
     if isinstance(texts, bytes | Mapping) or not isinstance(texts, Iterable):
-        raise InvalidRequestError(f"texts must be a text or a list of texts, not {type(texts).__name__}")
+        raise InvalidRequestError(f"texts must be a text or a list of texts, not {kind_in_words(texts)}")
     listed = tuple(texts)
     if not listed:
         raise InvalidRequestError("no texts: give at least one")
@@ -111,7 +112,7 @@ def _texts_of(texts: Any) -> tuple[str, ...]:
         if not isinstance(text, str):
             is_token = isinstance(text, int | list | tuple) and not isinstance(text, bool)
             hint = f"; {_TOKENS}" if is_token else ""
-            raise InvalidRequestError(f"text {place} is no text but {type(text).__name__}{hint}")
+            raise InvalidRequestError(f"text {place} is no text but {kind_in_words(text)}{hint}")
         if not text.strip():
             raise InvalidRequestError(f"text {place} is empty, and no model embeds nothing: leave it out")
         try:

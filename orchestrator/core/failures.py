@@ -29,6 +29,7 @@ class FailureKind(StrEnum):
     MALFORMED = "malformed"
     EMPTY = "empty"
     INTERRUPTED = "interrupted"
+    ENDLESS = "endless"
     CONTINUATION_REFUSED = "continuation_refused"
     NOT_JOINABLE = "not_joinable"
     CANCELLED = "cancelled"
@@ -199,6 +200,13 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
         "stream broke off",
         "a stream cut, in error or without its end after its first words",
         passes=True,
+    ),
+    FailureKind.ENDLESS: FailurePolicy(
+        _ANY,
+        HealthScope.DEPLOYMENT,
+        _MAYBE,
+        "wrote on far beyond its limit of output",
+        "a stream of more than 16 bytes for each token that it may write",
     ),
     FailureKind.CONTINUATION_REFUSED: FailurePolicy(
         _ANY, HealthScope.NONE, _NO, "would not go on with a begun answer", "400 or 422 to a rescue"

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.message_parts import check_part
+from orchestrator.core.plain_data import kind_in_words
 from orchestrator.core.reasoning import REASONING_VENDOR
 from orchestrator.core.tool_turns import check_tool_turns
 
@@ -46,7 +47,7 @@ def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
     if isinstance(prompt, bytes):
         raise InvalidRequestError("the prompt is bytes; decode it first, for example prompt.decode('utf-8')")
     if not isinstance(prompt, str) and (isinstance(prompt, Mapping) or not isinstance(prompt, Iterable)):
-        raise InvalidRequestError(f"a prompt is a text or a list of messages, not {type(prompt).__name__}")
+        raise InvalidRequestError(f"a prompt is a text or a list of messages, not {kind_in_words(prompt)}")
     messages: tuple[Mapping[str, Any], ...]
     messages = ({"role": "user", "content": prompt},) if isinstance(prompt, str) else tuple(prompt)
     if not messages:
@@ -56,7 +57,7 @@ def messages_of(prompt: Any) -> tuple[Mapping[str, Any], ...]:
             # LangChain's messages have content, and are what a reader of its manual gives.
             instead = "; chat_model(...) takes LangChain's messages" if hasattr(message, "content") else ""  # type: ignore[unreachable]
             raise InvalidRequestError(
-                f"message {place} is {type(message).__name__}: write a mapping with 'role' and 'content'{instead}"
+                f"message {place} is {kind_in_words(message)}: write an object with 'role' and 'content'{instead}"
             )
         role = message.get("role")
         if not isinstance(role, str) or role not in ROLES:
@@ -93,7 +94,7 @@ def _check_keys(message: Mapping[str, Any], place: int) -> None:
     for key, value in message.items():
         if key in _TEXTS and not isinstance(value, str | None):
             raise InvalidRequestError(
-                f"the '{key}' of message {place} must be a text, not {type(value).__name__}"
+                f"the '{key}' of message {place} must be a text, not {kind_in_words(value)}"
             )
         if key in ROLES[role] or (key in _EMPTY_KEYS and not value):
             continue
@@ -122,7 +123,7 @@ def _check_content(content: Any, place: int) -> None:
             msg = f"message {place} holds bytes; decode them first, for example content.decode('utf-8')"
             raise InvalidRequestError(msg)
         if not isinstance(text, str):
-            msg = f"the content of message {place} must be text or a list of parts, not {type(text).__name__}"
+            msg = f"the content of message {place} must be text or a list of parts, not {kind_in_words(text)}"
             raise InvalidRequestError(msg)
         try:
             text.encode("utf-8")

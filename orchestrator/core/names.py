@@ -15,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator
 
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.plain_data import kind_in_words
 
 NAME_MAX = 128
 """Characters of a name, in composed form."""
@@ -104,7 +105,7 @@ def tags_of(raw: Any) -> tuple[str, ...]:
     if raw is None or (type(raw) is tuple and not raw):
         return ()
     if not isinstance(raw, Iterable) or isinstance(raw, bytes | bytearray | memoryview | Mapping):
-        raise InvalidRequestError(f"'tags' must be a list, got {type(raw).__name__}")
+        raise InvalidRequestError(f"'tags' must be a list, got {kind_in_words(raw)}")
     tags = (raw,) if isinstance(raw, str) else tuple(islice(raw, TAGS_MAX + 1))
     if len(tags) > TAGS_MAX:
         raise InvalidRequestError(f"'tags' has at most {TAGS_MAX} names")

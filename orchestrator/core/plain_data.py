@@ -16,6 +16,22 @@ def copied(value: Any) -> Any:
     return [copied(item) for item in value] if isinstance(value, list | tuple) else value
 
 
+_KINDS = (
+    *((bool, "true or false"), (int | float, "a number"), (str, "a text"), (list | tuple, "a list")),
+    (Mapping, "an object"),
+)
+
+
+def kind_in_words(value: Any) -> str:
+    """Return what a value is in the words of JSON, which callers of every language know: `a list`, `null`.
+
+    What JSON does not have is named by its class.
+    """
+    if value is None:
+        return "null"
+    return next((words for kind, words in _KINDS if isinstance(value, kind)), type(value).__name__)
+
+
 ARGUMENTS_DEPTH_MAX = 100
 """Of lists and objects in each other: as Google reads them, and every library that has them on the way."""
 REQUEST_DEPTH_MAX = ARGUMENTS_DEPTH_MAX + 20

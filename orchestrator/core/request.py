@@ -26,7 +26,7 @@ from orchestrator.core.money import NanoUsd
 from orchestrator.core.names import as_text_hint, name_of, tags_of
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.parameter_ranges import check_parameter_size, check_parameters, is_number
-from orchestrator.core.plain_data import REQUEST_DEPTH_MAX, check_depth, copied
+from orchestrator.core.plain_data import REQUEST_DEPTH_MAX, check_depth, copied, kind_in_words
 from orchestrator.core.run import Run, counted_for, run_of
 from orchestrator.core.sampling import SAMPLING_NAMES, Sampling
 from orchestrator.core.unknown_names import DEADLINE_HINT, TIMES_OF_OTHERS, unknown
@@ -207,7 +207,7 @@ def _several(name: str, raw: Any) -> tuple[Any, ...]:
         return (raw,)
     if isinstance(raw, Iterable) and not isinstance(raw, bytes):
         return tuple(raw)
-    raise InvalidRequestError(f"'{name}' must be a list, got {type(raw).__name__}")
+    raise InvalidRequestError(f"'{name}' must be a list, got {kind_in_words(raw)}")
 
 
 def _check_ranges(request: ChatRequest) -> None:

@@ -31,6 +31,7 @@ from orchestrator.core.http_text import (
     has_credentials,
 )
 from orchestrator.core.money import NanoUsd, NanoUsdPerMtok, nano_usd
+from orchestrator.core.plain_data import kind_in_words
 from orchestrator.core.secret_values import SecretText
 
 
@@ -98,7 +99,7 @@ def dollars(value: Any) -> NanoUsd:
         ValueError: no such number (a boolean, `0100`, `1_000`, `$5`), negative, or more than a billion.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
-        msg = f"expected dollars as a number such as 0.50, got {type(value).__name__}"
+        msg = f"expected dollars as a number such as 0.50, got {kind_in_words(value)}"
         raise ValueError(msg)  # noqa: TRY004 -- pydantic turns only ValueError into a located error
     if isinstance(value, str) and value.strip().startswith("$"):
         msg = "write dollars as a plain number such as 0.50, without the sign"

@@ -17,7 +17,7 @@ from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
 from orchestrator.core.deadline import STOOD_STILL_S
 from orchestrator.core.failures import OF_THE_REQUEST, Failure, FailureKind, HealthScope
 from orchestrator.core.plain_data import copied
-from orchestrator.core.provider_answer import ProviderAnswer
+from orchestrator.core.provider_answer import BilledUsage, ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Attempt, CostSource, Delta, Usage
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.admission import AttemptPermit, close
@@ -255,7 +255,7 @@ class InFlightAttempt:
         None is a piece without words: the model works, but shows nothing yet.
 
         Raises:
-            AttemptFailedError: it is another answer than the one that was begun.
+            UnreadableAnswerError: it is another answer than the one that was begun, or one without an end.
         """
         if self._ended:
             # Late: the next attempt may be in flight, whose time and reader these are.
@@ -263,6 +263,8 @@ class InFlightAttempt:
         if delta is not None and self._first_token_at_s is None:
             self._first_token_at_s = self._lane.services.clock.monotonic_s()
         self._lane.timer.allow(self._patience_s(delta))
+        if self._pace is not None and self._pace.is_endless(max_tokens=self.max_tokens):
+            raise UnreadableAnswerError(Failure(FailureKind.ENDLESS))
         if delta is not None and self._lane.writer is not None:
             self._lane.writer.take(delta)
 
@@ -289,7 +291,7 @@ class InFlightAttempt:
         services, hold = self._lane.services, self._permit.hold
         billed = answer.billed
         if answer.usage.estimated:
-            billed = replace(billed, usage=self._seen(answer.text))
+            billed = replace(billed, usage=self._seen(len(answer.text.encode())))
         charge = charge_of(self._priced(), billed)
         if charge.source is CostSource.PRICE_BOOK and tier_percent(answer.service_tier) != LIST_PERCENT:
             self._lane.history.notices.append(
@@ -312,22 +314,18 @@ class InFlightAttempt:
             )
 
     def fail(self, failure: Failure, *, billed: ProviderAnswer | None = None) -> None:
-        """Book it as failed; once it has ended nothing happens.
-
-        `billed` is what came instead of an answer, where it says what it cost.
-        """
+        """Book it as failed, once; `billed` is what came instead of an answer, where it says what it cost."""
         if self._ended:
             return
         if self._terms.continues and failure.kind is FailureKind.BAD_REQUEST:
             # The caller's own messages were taken before: what is refused is the begun answer.
             failure = replace(failure, kind=FailureKind.CONTINUATION_REFUSED)
-        begun = self._first_token_at_s is not None
         charge = charge_of_failure(
             self._priced(),
             failure,
-            billed=None if billed is None else billed.billed,
+            billed=self._billed(failure, billed),
             sent=self._sent,
-            begun=begun,
+            begun=self._first_token_at_s is not None,
         )
         upstream_id = (billed.upstream_id if billed else None) or self._upstream_id
         self._lane.note_failure(self, failure)
@@ -341,9 +339,14 @@ class InFlightAttempt:
             failure,
         )
 
-    def _seen(self, text: str) -> Usage:
+    def _seen(self, output_bytes: int) -> Usage:
         """Return how many tokens what was seen can be: a token is at least a byte."""
-        return Usage(self.target.candidate.input_bound_tokens, len(text.encode()), estimated=True)
+        return Usage(self.target.candidate.input_bound_tokens, output_bytes, estimated=True)
+
+    def _billed(self, failure: Failure, answer: ProviderAnswer | None) -> BilledUsage | None:
+        if failure.kind is FailureKind.ENDLESS and self._pace is not None:
+            return BilledUsage(self._seen(self._pace.written_bytes))
+        return None if answer is None else answer.billed
 
     def _priced(self) -> PricedSend:
         services, provider = self._lane.services, self.target.deployment.provider

@@ -64,8 +64,11 @@ def charge_of_failure(
     `sent` says whether a byte may have left, `begun` whether a part of an answer has arrived, `billed` is
     what came in its place with status 200: that request was accepted, and nothing that fails after it is
     free. What has arrived is no measure, since thoughts and whatever comes after a broken connection are
-    billed unseen.
+    billed unseen; but whoever ignored the limit of output may charge for all that it wrote.
     """
+    if billed is not None and failure.kind is FailureKind.ENDLESS:
+        charge = _bound(send, billed.usage)
+        return charge._replace(cost_nusd=max(charge.cost_nusd, send.price.cost_of(billed.usage)))
     if billed is not None and billed.tells_cost:
         return charge_of(send, billed)
     accepted = begun or billed is not None

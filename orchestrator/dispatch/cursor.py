@@ -233,10 +233,14 @@ class Cursor:
 
     def _turn_s(self, target: Target) -> float:
         """Return how long an attempt may bring nothing: half of what is left while others remain."""
-        if self._position + 1 == len(self._targets):
-            return math.inf
         usual_s = self.services.health.usual_s(target.name)
-        return max(self._dispatch.profile.min_turn_s, self._left_s() / 2, turn_time_s(usual_s))
+        profile, is_last = self._dispatch.profile, self._position + 1 == len(self._targets)
+        may_ask_again = profile.attempts_per_deployment > 1 and profile.max_recovery_wait_s > 0
+        # Who is alone is asked again, where it is known that its answers do not take so long.
+        is_unheard = len(self._targets) == 1 and usual_s > 0 and not self._tried
+        if is_last and not (may_ask_again and is_unheard):
+            return math.inf
+        return max(profile.min_turn_s, self._left_s() / 2, turn_time_s(usual_s))
 
     def _hold_request(self, target: Target, number: int) -> HoldRequest:
         return HoldRequest(

@@ -127,12 +127,16 @@ class Dispatcher:
         """Prepare the next attempt at an answer whose beginning has been read.
 
         Raises:
-            StreamInterruptedError: the caller wants no other attempt.
+            StreamInterruptedError: the caller wants no other attempt, or none can help.
         """
         last = self._history.attempts[-1]
         writer.broke_off(last.deployment, refused=last.failure == FailureKind.CONTINUATION_REFUSED)
-        if self.dispatch.request.on_break is OnBreak.ERROR:
+        on_break = self.dispatch.request.on_break
+        if on_break is OnBreak.ERROR:
             raise writer.interrupted(None)
+        if on_break is OnBreak.RESCUE and last.failure == FailureKind.ENDLESS:
+            # Nobody can go on with a text that is longer than any answer may be.
+            raise writer.interrupted(self._error())
         self._cursor.continue_with(writer.request_for(""))
 
     def _tell_how(self, attempt: InFlightAttempt, writer: StreamWriter) -> None:

@@ -31,7 +31,7 @@ def ask_practice(method: str, path: str, *, port: int, body: dict[str, Any] | No
         answer = orjson.loads(response.read())
     except (OSError, http.client.HTTPException) as exc:
         raise PracticeControlError(
-            f"no practice providers answer on port {port} ({type(exc).__name__}); "
+            f"no practice providers answer on port {port}; "
             f"start them with 'orchestrator practice --port {port}', or name theirs with --port"
         ) from exc
     except orjson.JSONDecodeError as exc:

@@ -14,6 +14,7 @@ from typing import Any
 
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.own_modules import own_module
+from orchestrator.core.plain_data import kind_in_words
 from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score
 
 LIMIT_S = 10.0
@@ -68,7 +69,7 @@ class CustomScorer:
             return Score(None, f"it raised {type(exc).__name__} at line {_line_of(exc)}")
         if isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= 1:
             return Score(float(value), "" if value == 1 else "the scorer says so")
-        return Score(None, f"it returned {type(value).__name__}, and has to return a number from 0 to 1")
+        return Score(None, f"it returned {kind_in_words(value)}, and has to return a number from 0 to 1")
 
 
 def _line_of(exc: BaseException) -> int | None:

@@ -22,6 +22,7 @@ import orjson
 
 from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.language import Language
+from orchestrator.core.plain_data import kind_in_words
 from orchestrator.core.unknown_names import nearest
 from orchestrator.evaluation.case import EvaluationError, Row
 
@@ -123,7 +124,7 @@ def _of_json_lines(path: Path, mistakes: list[str]) -> Iterator[Numbered]:
             elif isinstance(fields, dict):
                 yield line, fields
             else:
-                mistakes.append(f"{path}:{line}: a {type(fields).__name__}; write an object in braces")
+                mistakes.append(f"{path}:{line}: {kind_in_words(fields)}; write an object in braces")
 
 
 def _named_twice(text: str) -> str | None:
@@ -253,7 +254,7 @@ def _prompt(fields: Mapping[str, Any]) -> str | tuple[Mapping[str, Any], ...] | 
         return tuple(messages)
     prompt = fields.get("prompt")
     if prompt is not None and not isinstance(prompt, str):
-        raise ValueError(f"'prompt' is a {type(prompt).__name__}; write a text, or 'messages'")
+        raise ValueError(f"'prompt' is {kind_in_words(prompt)}; write a text, or 'messages'")
     return prompt
 
 
@@ -265,7 +266,7 @@ def _json(cell: Any, kind: type, name: str) -> Any:
         except ValueError:
             raise ValueError(f"'{name}' is no JSON") from None
     if cell is not None and not isinstance(cell, kind):
-        raise ValueError(f"'{name}' is a {type(cell).__name__}, and has to be a {kind.__name__}")
+        raise ValueError(f"'{name}' is {kind_in_words(cell)}, and has to be {kind_in_words(kind())}")
     return cell
 
 

@@ -346,8 +346,9 @@ class Ledger:
 
     def _alert_excess(self, request: HoldRequest, attempt: Attempt) -> None:
         if attempt.cost_nusd > request.bound_nusd:
+            verb = "may have charged" if attempt.cost_source is CostSource.BOUND else "charged"
             message = (
-                f"{request.deployment} charged more than was held: {format_usd(attempt.cost_nusd)} instead of at most "
+                f"{request.deployment} {verb} more than was held: {format_usd(attempt.cost_nusd)} instead of at most "
                 f"{format_usd(request.bound_nusd)}; it is booked in full. See 'orchestrator prices diff'; if the "
                 f"provider erred, 'orchestrator ledger correct {request.operation_id}' books what is right"
             )

@@ -8,6 +8,7 @@ from typing import Any
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.names import name_of
+from orchestrator.core.plain_data import kind_in_words
 from orchestrator.core.reply import CacheState, CostSource, Outcome
 from orchestrator.ledger.kept_plan import KeptPlan
 
@@ -76,7 +77,7 @@ class RequestQuery:
 def _name_of(value: Any, field: str) -> str | None:
     """Return a name as the ledger counts it."""
     if value is not None and not isinstance(value, str):
-        raise InvalidRequestError(f"'{field}' is a text, got {type(value).__name__}")
+        raise InvalidRequestError(f"'{field}' is a text, got {kind_in_words(value)}")
     return name_of(value, field) if value else value
 
 

@@ -28,7 +28,8 @@ def in_words(fault: Fault) -> str:
     """Return a fault's parameters with their units: `20 s before it begins, until cleared`."""
     known = fault.as_json()
     texts = [words.format(_number(known[name])) for name, words in _WORDS.items() if name in known]
-    return ", ".join(texts if fault.times is not None else [*texts, "until cleared"])
+    text = ", ".join(texts if fault.times is not None else [*texts, "until cleared"])
+    return f"{text.removesuffix('1 times')}once" if fault.times == 1 else text
 
 
 def kinds_in_words() -> Iterator[tuple[str, str]]:

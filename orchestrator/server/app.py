@@ -104,7 +104,10 @@ async def _readyz(request: Request) -> Response:
 
 
 async def _no_route(_request: Request, error: HTTPException) -> Response:
-    code = "method_not_allowed" if error.status_code == 405 else "not_found"  # noqa: PLR2004 -- the status of HTTP
-    message = f"{error.detail}: this server has {_PATHS}"
-    answer = ErrorAnswer(error.status_code, message, code, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # noqa: PLR2004 -- the status of HTTP
+        code, message = "method_not_allowed", f"this path takes {headers.get('Allow', 'another method')}"
+    else:
+        code, message = "not_found", f"{error.detail}: this server has {_PATHS}"
+    answer = ErrorAnswer(error.status_code, message, code, headers=headers)
     return JSONResponse(answer.as_json(), answer.status, headers=answer.all_headers())

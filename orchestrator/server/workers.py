@@ -13,9 +13,13 @@ import tempfile
 import threading
 from collections.abc import Sequence
 
+from orchestrator.core.errors import ConfigError
+
 _LOOK_S = 0.2
 _RESTART_S = 1.0
-"""Between the deaths of workers that never served and their replacement."""
+"""Between the death of a worker and its replacement."""
+_REFUSED_LOOKS = 50
+"""So many looks a worker is left dead that could not use its configuration: the others may say the same."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -37,7 +41,11 @@ class Workers:
         return tuple(worker.pid for worker in self._running)
 
     def run(self) -> None:
-        """Serve until `stop`, or a signal; returns when every worker has ended."""
+        """Serve until `stop`, or a signal; returns when every worker has ended.
+
+        Raises:
+            ConfigError: all of them ended, since what is configured or installed cannot be used.
+        """
         with tempfile.TemporaryDirectory(
             prefix="orchestrator-metrics-", ignore_cleanup_errors=True
         ) as folder:
@@ -55,9 +63,18 @@ class Workers:
 
     def _run(self) -> None:
         self._running = [self._started() for _ in range(self._count)]
+        refused_looks = [0] * self._count
         while not self._stopping.wait(_LOOK_S):
-            for place, worker in enumerate(self._running):
-                if worker.poll() is not None and not self._stopping.wait(_RESTART_S):
+            codes = [worker.poll() for worker in self._running]
+            if all(code == ConfigError.exit_code for code in codes):
+                msg = f"none of {self._count} workers can serve, each for the reason above; mend that and begin again"
+                raise ConfigError(msg)
+            for place, code in enumerate(codes):
+                refused_looks[place] += code == ConfigError.exit_code
+                if code is None or 0 < refused_looks[place] < _REFUSED_LOOKS:
+                    continue
+                refused_looks[place] = 0
+                if not self._stopping.wait(_RESTART_S):
                     self._running[place] = self._started()
         for worker in self._running:
             worker.terminate()

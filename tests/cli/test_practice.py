@@ -79,8 +79,7 @@ def test_it_prints_what_to_export_logs_what_comes_and_ends_with_the_bill(foregro
     refused = run("practice", "fault", "anthropic:status=503", "--port", port)
     assert (refused.code, "choose one of openrouter, google, openai, or *" in refused.err) == (2, True)
     assert (
-        run("practice", "faults", "--port", port).out
-        == "openrouter:status=500,times=1     HTTP 500, 1 times\n"
+        run("practice", "faults", "--port", port).out == "openrouter:status=500,times=1     HTTP 500, once\n"
     )
     assert run("practice", "clear", "--port", port).out == "1 fault dropped\n"
     bill = run("practice", "bill", "--port", port, "--json").json
@@ -95,7 +94,7 @@ def test_it_prints_what_to_export_logs_what_comes_and_ends_with_the_bill(foregro
     for name in ("openrouter", "google", "openai"):
         assert f"provider {name}: {url}" in err
     assert f"'orchestrator practice fault', 'faults', 'clear' and 'bill' find these with --port {port}" in err
-    assert "fault: openrouter:status=503,times=1  (HTTP 503, 1 times)" in err
+    assert "fault: openrouter:status=503,times=1  (HTTP 503, once)" in err
     assert "Traceback" not in err
 
 

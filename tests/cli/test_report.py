@@ -51,7 +51,7 @@ def test_what_the_headlines_leave_out_is_said(run, practice):
     assert "0.0 requests an hour" not in " ".join(headlines.split())
     run("doctor")
     assert "(0 failed, " in run("report").out
-    assert "probes of doctor and health checks left out);" in " ".join(run("report").out.split())
+    assert " of doctor and health checks left out);" in " ".join(run("report").out.split())
 
 
 def test_in_60_columns_what_goes_on_in_the_next_line_stands_further_in(run, practice, monkeypatch):

@@ -128,6 +128,21 @@ def test_the_demo_takes_no_workers(run):
 
 
 @pytest.mark.timeout(LONG_S * 2)
+def test_workers_that_all_cannot_serve_end_with_what_is_wrong(with_workers, tmp_path, monkeypatch):
+    """They began again and again, and whoever connected heard nothing."""
+    (tmp_path / "litellm.py").write_text("raise ImportError('libfoo.so.1: cannot open shared object file')")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(ROOT))))
+    server = with_workers("--port", str(free_port()))
+    lines = server.communicate(timeout=LONG_S)[1].splitlines()
+    assert server.returncode == 2
+    assert lines[-1] == (
+        "error: none of 2 workers can serve, each for the reason above; mend that and begin again"
+    )
+    assert "libfoo.so.1" in lines[-2]
+    assert "requirements.lock" in lines[-2]
+
+
+@pytest.mark.timeout(LONG_S * 2)
 def test_workers_share_one_port_and_one_ledger_and_stop_after_what_runs_has_ended(
     with_workers, practice, home, run, monkeypatch
 ):

@@ -112,5 +112,5 @@ def test_a_choice_is_of_the_requests_own_functions_alone(choice: object) -> None
 
 @pytest.mark.parametrize("key", ["name", "refusal"])
 def test_what_must_be_a_text_is_refused_where_one_provider_would_leave_it_out(key):
-    with pytest.raises(InvalidRequestError, match=f"'{key}' of message 0 must be a text, not int"):
+    with pytest.raises(InvalidRequestError, match=f"'{key}' of message 0 must be a text, not a number"):
         messages_of([{"role": "assistant", "content": "a", key: 5}])

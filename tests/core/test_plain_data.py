@@ -5,7 +5,7 @@ from types import MappingProxyType
 import pytest
 
 from orchestrator.core.errors import InvalidRequestError
-from orchestrator.core.plain_data import REQUEST_DEPTH_MAX, check_depth, copied, is_deeper
+from orchestrator.core.plain_data import REQUEST_DEPTH_MAX, check_depth, copied, is_deeper, kind_in_words
 
 
 def test_mappings_and_lists_are_made_anew_at_every_depth():
@@ -30,3 +30,15 @@ def test_data_that_holds_itself_is_endless_and_data_in_a_thousand_places_is_coun
     check_depth(wide)
     with pytest.raises(InvalidRequestError, match="more than 120 deep"):
         check_depth(endless)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "null"), (True, "true or false"), (7, "a number"), (0.5, "a number"), ("7", "a text"),
+        ([], "a list"), ((), "a list"), ({}, "an object"), (MappingProxyType({}), "an object"), (b"", "bytes"),
+    ],
+)  # fmt: skip
+def test_what_a_value_is_is_said_in_the_words_of_json(value, words: str) -> None:
+    """A caller of the server, and who writes a file of questions, may not know Python."""
+    assert kind_in_words(value) == words

@@ -313,3 +313,32 @@ def test_a_process_that_stood_still_takes_no_provider_for_ill(make_orchestrator,
     assert orchestrator.circuits().get(PRIMARY, CircuitState.CLOSED) is CircuitState.CLOSED
     practice.faults.clear()
     assert ask(orchestrator, model=PRIMARY).deployment == PRIMARY
+
+
+ALONE = {"model": "openai/gpt-6.1-sol", "deadline_s": 5}
+
+
+def test_who_is_alone_and_silent_for_a_while_is_asked_again(make_orchestrator, practice) -> None:
+    """Its answers take milliseconds: half of the deadline without one is no slow answer."""
+    orchestrator = make_orchestrator({"retry_profiles": {"interactive": {"min_turn_s": 0.2}}})
+    ask(orchestrator, **ALONE)
+    practice.faults.add("openai:silence,times=1")
+    reply = ask(orchestrator, "Alo", **ALONE)
+    assert [attempt.failure for attempt in reply.attempts] == ["timeout", None]
+    assert reply.attempts[0].latency_s >= ALONE["deadline_s"] / 2 - 0.2
+
+
+@pytest.mark.parametrize(
+    ("profile", "is_known"),
+    [({}, False), ({"attempts_per_deployment": 1}, True), ({"max_recovery_wait_s": 0}, True)],
+    ids=str,
+)
+def test_it_has_the_whole_deadline_where_nobody_would_ask_it_again_or_nothing_is_known_of_it(
+    make_orchestrator, practice, profile, is_known
+) -> None:
+    orchestrator = make_orchestrator({"retry_profiles": {"interactive": {"min_turn_s": 0.2, **profile}}})
+    if is_known:
+        ask(orchestrator, **ALONE)
+    practice.faults.add("openai:slow_first_token=3,times=1")
+    reply = ask(orchestrator, "Alo", **ALONE)
+    assert [attempt.failure for attempt in reply.attempts] == [None]

@@ -36,3 +36,24 @@ def test_who_gets_slow_is_found_slow_however_much_there_was_before() -> None:
     for now_s in (3, 6, 9, 12):
         pace.count(Delta("Dạ"), now_s=now_s)
     assert pace.is_slow
+
+
+@pytest.mark.parametrize(
+    ("piece", "is_endless"),
+    [
+        (Delta("haha "), True),
+        (Delta(" " * 5), True),
+        (Delta("", reasoning="hmm, "), True),
+        (Delta("", (ToolCallDelta(0, None, None, "[[[[["),)), True),
+        (Delta("từ "), True),
+        (Delta("từ"), False),
+    ],
+)
+def test_who_writes_more_than_its_tokens_can_hold_is_endless(piece, is_endless) -> None:
+    """No text has 16 bytes a token; spaces, thoughts and arguments are written too."""
+    pace = Pace.begun_by(Delta("Dạ"), now_s=0)
+    assert pace is not None
+    for _ in range(4_000):
+        pace.count(piece, now_s=1)
+    assert pace.is_endless(max_tokens=900) is is_endless
+    assert not pace.is_endless(max_tokens=2_000)

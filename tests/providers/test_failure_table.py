@@ -41,6 +41,7 @@ PROVOKED = {
 ELSEWHERE = {
     FailureKind.UNREACHABLE: "test_error_mapping: a refused connection, DNS, TLS",
     FailureKind.INTERRUPTED: "test_transport: a stream that breaks off",
+    FailureKind.ENDLESS: "test_stream_writer: a text without an end",
     FailureKind.CANCELLED: "test_client: a cancelled call",
     FailureKind.VETOED: "test_hooks: an attempt without held money",
     FailureKind.NOT_SENT: "test_one_attempt: a header that cannot be sent, a request that no wire can carry",

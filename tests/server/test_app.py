@@ -57,6 +57,8 @@ def test_a_path_or_a_method_that_is_not_there_is_an_error_in_openais_shape(runni
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
     assert "GET" in wrong.headers["allow"]
+    assert wrong.json()["error"]["message"].startswith("this path takes")
+    assert "GET" in wrong.json()["error"]["message"]
 
 
 def test_it_is_ready_only_between_the_warm_up_and_the_end_and_closes_the_orchestrator(practised, tmp_path):

@@ -400,3 +400,55 @@ def test_an_answer_may_speak_of_the_end_mark(make_orchestrator, provider: str) -
         stream = ask(orchestrator, model=PROVIDERS[provider])
         assert read(stream) == (told, None)
         assert len(stream.reply.attempts) == 1
+
+
+ENDLESS = "{}:useless=words,every_s=0"
+
+
+def ask_briefly(orchestrator: Orchestrator, **wanted):
+    """With so low a limit that an answer without an end is known as such at once."""
+    return orchestrator.stream("Đơn hàng của tôi đâu?", cache=CacheUse.OFF, max_tokens=100, **wanted)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_text_without_an_end_is_ended_and_nobody_is_asked_to_go_on(
+    make_orchestrator, practice, provider
+) -> None:
+    """A reader would have 350 KB of one word, and an error at the deadline."""
+    practice.faults.add(ENDLESS.format(provider))
+    orchestrator = make_orchestrator(changes(PROVIDERS[provider], stall_timeout_s=10))
+    stream = ask_briefly(orchestrator)
+    text, error = read(stream)
+    assert error is not None
+    assert "endless" in str(error)
+    assert 0 < len(text.encode()) <= 100 * 16 + 4_096
+    assert len(practice.requests) == 1
+    assert held(orchestrator) == 0
+
+
+def test_what_was_written_beyond_the_limit_may_be_billed_and_is_booked(make_orchestrator, practice) -> None:
+    """A token is at least a byte; the bound is what a model may cost that heeds its limit."""
+    practice.faults.add(ENDLESS.format("openrouter"))
+    orchestrator = make_orchestrator(changes(stall_timeout_s=10))
+    bound = orchestrator.explain("Đơn hàng của tôi đâu?", max_tokens=100).candidates[0].bound_nusd
+    read(ask_briefly(orchestrator))
+    assert booked(orchestrator) > 10 * bound
+    assert held(orchestrator) == 0
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"on_break": "restart"}, {"response_format": {"type": "json_object"}}], ids=str
+)
+def test_where_the_reader_can_have_another_answer_the_next_model_gives_it(
+    make_orchestrator, practice, wanted
+) -> None:
+    practice.faults.add(ENDLESS.format("openrouter"))
+    orchestrator = make_orchestrator(changes(stall_timeout_s=10))
+    with ask_briefly(orchestrator, **wanted) as stream:
+        for _ in stream:
+            pass
+    reply = stream.reply
+    assert reply.provider != "openrouter"
+    first = reply.attempts[0]
+    assert (first.failure, first.cost_source) == ("endless", CostSource.BOUND)
+    assert len(reply.text) < 1_000

@@ -6,9 +6,12 @@ import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from orchestrator.core.error_place import place_of_error
+from orchestrator.core.errors import ConfigError
 from orchestrator.core.quiet_logs import quiet_libraries
 
 LOADED_LATE = (
@@ -47,9 +50,31 @@ LOADING = threading.RLock()
 
 
 def load_litellm() -> Any:
-    """Return LiteLLM, imported and set up with the first call, which takes seconds."""
+    """Return LiteLLM, imported and set up with the first call, which takes seconds.
+
+    Raises:
+        ConfigError: what is installed cannot be imported, or is not what it is set up for.
+    """
     with LOADING:
-        return _litellm if _litellm is not None else _load()
+        if _litellm is not None:
+            return _litellm
+        try:
+            return _load()
+        except Exception as exc:
+            # What an import says names a module or a file; any other text may quote anything.
+            why = str(exc) if isinstance(exc, ImportError) else place_of_error(exc, frames_max=2)
+            msg = (
+                f"LiteLLM {_version()} cannot be loaded: {why}; "
+                "install again what requirements.lock names, in an environment of its own"
+            )
+            raise ConfigError(msg) from exc
+
+
+def _version() -> str:
+    try:
+        return version("litellm")
+    except PackageNotFoundError:
+        return "(not installed)"
 
 
 def load_for(prefix: str) -> None:

@@ -5,7 +5,11 @@ import os
 import subprocess
 import sys
 from itertools import chain
+from types import ModuleType
 
+import pytest
+
+from orchestrator.core.errors import ConfigError
 from orchestrator.practice import PracticeServer
 from orchestrator.providers.litellm import loading
 
@@ -65,3 +69,18 @@ def test_a_warm_up_loads_litellm_and_nothing_does_before(environment: dict[str, 
         command, env={**os.environ, **environment}, capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("installed", "said"),
+    [
+        (None, "import of litellm halted"),
+        (ModuleType("litellm"), "at .*loading.py"),
+    ],
+)
+def test_a_litellm_that_cannot_be_loaded_is_told_in_one_line(monkeypatch, installed, said: str) -> None:
+    """A program that warms up hears what to do, and `orchestrator serve` ends with that line."""
+    monkeypatch.setattr(loading, "_litellm", None)
+    monkeypatch.setitem(sys.modules, "litellm", installed)
+    with pytest.raises(ConfigError, match=rf"LiteLLM [\d.]+ cannot be loaded: .*{said}.*requirements.lock"):
+        loading.load_litellm()
