@@ -78,6 +78,9 @@ class VendorAnswer:
         self._is_too_large = False
         self._body: list[bytes] = []
         self._last_block = b""
+        self._looked_at, self._is_object = 0, False
+        self._looked_at_bytes = 0
+        """In vain: a body of many objects ends with a brace again and again."""
         self._was_asked_in_pieces = in_pieces
         self._bytes_left = ANSWER_BYTES_MAX
         self._failed: UnreadableAnswerError | None = None
@@ -99,7 +102,13 @@ class VendorAnswer:
         if self.in_pieces:
             return self._reader.has_finished and self._failed is None
         last = self._last_block.rstrip() if self._status == _OK else b""
-        return last.endswith(b"}") and read_object_or_none(b"".join(self._body)) is not None
+        if not last.endswith(b"}") or self._looked_at_bytes > ANSWER_BYTES_MAX:
+            return False
+        if self._looked_at != len(self._body):
+            body = b"".join(self._body)
+            self._looked_at, self._is_object = len(self._body), read_object_or_none(body) is not None
+            self._looked_at_bytes += 0 if self._is_object else len(body)
+        return self._is_object
 
     @property
     def is_broken(self) -> bool:
@@ -115,9 +124,17 @@ class VendorAnswer:
         self._letters = StreamLetters(self._charset)
 
     def feed(self, block: bytes) -> bytes:
-        """Take in the next bytes; return those that are read by now. A whole answer is read at its end."""
+        """Take in the next bytes; return those that are read by now. A whole answer is read at its end.
+
+        Raises:
+            UnavailableError: a stream is larger than any answer; it may have no end.
+        """
         if self.in_pieces:
-            return self._take(block)
+            shown = self._take(block)
+            if self._is_too_large:
+                self._wrong = self._failed
+                self.check()
+            return shown
         had_room, self._bytes_left = self._bytes_left >= 0, self._bytes_left - len(block)
         if had_room:
             self._body.append(block)

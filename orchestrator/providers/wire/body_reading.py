@@ -82,14 +82,14 @@ async def read_body(
     if (response.content_length or 0) > bytes_max:
         raise BodyUnreadableError("the body is larger than any answer")
     parts: list[bytes] = []
-    size, until_s = 0, None
+    size, until_s, seen = 0, None, _Looks()
     async with contextlib.aclosing(blocks_of(response)) as blocks:
         while True:
             try:
                 async with asyncio.timeout_at(until_s):
                     block = await anext(blocks, None)
             except (aiohttp.ClientError, OSError):
-                if until_s is None and not _is_object(parts, size):
+                if until_s is None and not seen.has_object(parts, size):
                     raise
                 block = None
             if block is None:
@@ -100,18 +100,27 @@ async def read_body(
                 raise BodyUnreadableError("the body is larger than any answer")
             if last_word_s is None or until_s is not None or response.content.is_eof():
                 continue
-            if _is_object(parts, size):
+            if seen.has_object(parts, size):
                 until_s = asyncio.get_running_loop().time() + last_word_s
 
 
-def _is_object(parts: list[bytes], size: int) -> bool:
-    """Return whether what has come is a whole JSON object; one that takes long to read is left to its end."""
-    if size > ANSWER_BYTES_MAX or not parts or not parts[-1].rstrip().endswith(b"}"):
-        return False
-    try:
-        return isinstance(orjson.loads(b"".join(parts)), dict)
-    except orjson.JSONDecodeError:
-        return False
+class _Looks:
+    """Looks whether a whole JSON object has come; one that takes long to read is left to its end.
+
+    A body of many objects may end with a brace again and again, so it looks in vain at so many bytes only.
+    """
+
+    def __init__(self) -> None:
+        self._bytes_left = ANSWER_BYTES_MAX
+
+    def has_object(self, parts: list[bytes], size: int) -> bool:
+        if size > self._bytes_left or not parts or not parts[-1].rstrip().endswith(b"}"):
+            return False
+        try:
+            return isinstance(orjson.loads(b"".join(parts)), dict)
+        except orjson.JSONDecodeError:
+            self._bytes_left -= size
+            return False
 
 
 def in_utf8(text: bytes, charset: str | None) -> bytes:
