@@ -189,6 +189,10 @@ def _astray(delivered: str, number: int) -> Iterator[str]:
     if len(anchor) < len(delivered):
         for more in ("s", "ng", "0", ".5", ",5", "-x", ":30"):
             yield f"{anchor}{more} {ANSWERS[number][1]}"
+        for manner in ("{0} {0} {1}", "```\n{0}\n```\n\n{1}", "You broke off at: “{0}”. {1}"):
+            yield manner.format(anchor, ANSWERS[number][1])
+        if anchor[-1].isalnum():
+            yield from (anchor, f"“{anchor}”", f"Here is the rest:\n\n{anchor}")
         yield f"{anchor}\n\n{delivered[: len(delivered) // 2]} {ANSWERS[number][1]}"
 
 

@@ -24,6 +24,7 @@ class FailureKind(StrEnum):
     MODEL_NOT_FOUND = "model_not_found"
     CONTEXT_OVERFLOW = "context_overflow"
     OUTPUT_LIMIT = "output_limit"
+    UNSUPPORTED = "unsupported"
     CONTENT_FILTERED = "content_filtered"
     BAD_REQUEST = "bad_request"
     MALFORMED = "malformed"
@@ -166,6 +167,13 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
         _NO,
         "more output asked for than this model writes",
         "400 about `max_tokens`",
+    ),
+    FailureKind.UNSUPPORTED: FailurePolicy(
+        _ANY,
+        HealthScope.NONE,
+        _NO,
+        "not taken by this model or account",
+        "400 about a parameter, a tool or a picture that the model does not take; 429 or 413 of a request that is larger than all of a minute",
     ),
     FailureKind.CONTENT_FILTERED: FailurePolicy(
         FallbackScope.OTHER_MODEL,

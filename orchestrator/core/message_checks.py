@@ -132,6 +132,8 @@ def _check_content(content: Any, place: int) -> None:
             raise InvalidRequestError(msg) from None
 
 
+_DETAILS = (None, "auto", "low", "medium", "high", "ultra_high", "original")
+"""How closely a picture is looked at, in the words of any format; another is a mistake at every provider."""
 _CHOICE_KINDS = ("function", "allowed_tools")
 _TOOL_KEYS = frozenset({"type", "function", "cache_control"})
 
@@ -203,6 +205,9 @@ def check_parts(messages: Sequence[Mapping[str, Any]]) -> None:
             address = part.get("image_url", "") if isinstance(part, Mapping) else ""
             if not isinstance(kind, str) or (kind == "image_url" and not address):
                 msg = f"a part of message {place} needs a 'type', and an image its 'image_url'"
+                raise InvalidRequestError(msg)
+            if _read(address, "detail") not in _DETAILS:
+                msg = f"'detail' of a picture of message {place} is none of: {', '.join(_DETAILS[1:])}"
                 raise InvalidRequestError(msg)
 
 

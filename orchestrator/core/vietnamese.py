@@ -16,8 +16,8 @@ FAILURES_VI: Mapping[str, str] = {
     "unreachable": "không kết nối được", "disconnected": "mất kết nối", "timeout": "quá thời gian",
     "unauthorized": "khóa không được chấp nhận", "no_credit": "hết tiền", "model_not_found": "không có mô hình này",
     "context_overflow": "vượt ngữ cảnh", "output_limit": "vượt giới hạn đầu ra", "content_filtered": "bị lọc nội dung",
-    "bad_request": "yêu cầu sai", "malformed": "trả lời sai dạng", "empty": "trả lời trống", "interrupted": "đứt giữa chừng",
-    "endless": "viết mãi không dừng",
+    "unsupported": "mô hình không nhận", "bad_request": "yêu cầu sai", "malformed": "trả lời sai dạng",
+    "empty": "trả lời trống", "interrupted": "đứt giữa chừng", "endless": "viết mãi không dừng",
     "continuation_refused": "từ chối viết tiếp", "not_joinable": "không nối được", "cancelled": "bị hủy",
     "vetoed": "bị chặn", "not_sent": "chưa gửi", "unknown": "không rõ",
 }  # fmt: skip

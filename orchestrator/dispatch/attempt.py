@@ -38,6 +38,7 @@ from orchestrator.streaming.stream_writer import StreamWriter
 logger = logging.getLogger("orchestrator.dispatch")
 
 
+_REFUSED = frozenset({FailureKind.BAD_REQUEST, FailureKind.UNSUPPORTED})
 _READING_S = 1.0
 """So long what arrived meanwhile may take to be read."""
 
@@ -317,7 +318,7 @@ class InFlightAttempt:
         """Book it as failed, once; `billed` is what came instead of an answer, where it says what it cost."""
         if self._ended:
             return
-        if self._terms.continues and failure.kind is FailureKind.BAD_REQUEST:
+        if self._terms.continues and failure.kind in _REFUSED:
             # The caller's own messages were taken before: what is refused is the begun answer.
             failure = replace(failure, kind=FailureKind.CONTINUATION_REFUSED)
         charge = charge_of_failure(

@@ -67,16 +67,15 @@ def failure_error(
     asked for a rest.
     """
     attempts, skipped = history.attempts, history.skipped
-    if failure is not None and failure.kind is FailureKind.BAD_REQUEST:
-        return RejectedByProviderError(
-            f"{attempts[-1].deployment} refused the request itself ({failure}); "
-            "another provider would too. Look at its messages, tools and sampling parameters."
-        )
+    failures = {attempt.failure for attempt in attempts}
+    if failure is not None and (
+        failure.kind is FailureKind.BAD_REQUEST or failures == {FailureKind.UNSUPPORTED}
+    ):
+        return _refused_error(failure, history)
     if not attempts and skipped and all(step.reason == NO_TIME for step in skipped):
         return DeadlineExceededError(
             "no time left to ask anybody; allow more with deadline_s, or ask for less", nothing_sent=True
         )
-    failures = {attempt.failure for attempt in attempts}
     names = ", ".join(attempt.deployment for attempt in attempts)
     if failures == {FailureKind.CONTEXT_OVERFLOW}:
         return PromptTooLargeError("the prompt is longer than every model of the plan takes; shorten it")
@@ -105,6 +104,20 @@ def failure_error(
 
 
 _RAISE_RATES = "raise requests_per_min or tokens_per_min under 'providers' in config.yaml if they allow more"
+
+
+def _refused_error(failure: Failure, history: DispatchHistory) -> RejectedByProviderError:
+    """Return the error for a request that is refused as it is, by the last one asked or by all of them."""
+    names = ", ".join(dict.fromkeys(attempt.deployment for attempt in history.attempts))
+    if failure.kind is FailureKind.UNSUPPORTED:
+        return RejectedByProviderError(
+            f"{names} did not take this request ({failure}). "
+            "Look at its parameters, tools, pictures and size, or allow other models."
+        )
+    return RejectedByProviderError(
+        f"{history.attempts[-1].deployment} refused the request itself ({failure}); "
+        "another provider would too. Look at its messages, tools and sampling parameters."
+    )
 
 
 def _when_to_ask_again(room_in_s: float | None, rested_in_s: float | None) -> str:

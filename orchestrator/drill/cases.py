@@ -30,6 +30,7 @@ CLASSES: Mapping[str, str] = {
     "409": "status=409",
     "quota used up": "status=429,reason=insufficient_quota",
     "output limit": "status=400,reason=output_limit",
+    "larger than a minute": "status=429,reason=request_too_large",
     "location": "status=400,reason=location",
     "deprecated model": "status=400,reason=deprecated_model",
     "error of 4 MB": "status=500,reason=huge",

@@ -18,6 +18,7 @@ import httpx
 from orchestrator.core.clock import SystemClock
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.providers.wire.body_reading import (
+    EVENTS_STEP_BYTES,
     STEP_BYTES,
     BodyUnreadableError,
     Unpacker,
@@ -114,19 +115,20 @@ class _Body:
         self._bytes_left -= len(block)
         return self._bytes_left > 0
 
-    def unfolded(self, block: bytes) -> Iterator[bytes]:
-        """Yield the bytes of a block as they were before they were packed, in steps.
+    def unfolded(self, block: bytes, *, in_pieces: bool) -> Iterator[bytes]:
+        """Yield the bytes of a block as they were before they were packed, in steps; small ones of a stream.
 
         Raises:
             httpx.DecodingError: they are not packed as is said.
         """
         if self._fault is not None:
             raise httpx.DecodingError(self._fault)
+        step = EVENTS_STEP_BYTES if in_pieces else STEP_BYTES
         if self._unpacker is None:
-            yield block
+            yield from [block] if len(block) <= step else _cut(block, step)
             return
         try:
-            yield from self._unpacker.steps(block, STEP_BYTES)
+            yield from self._unpacker.steps(block, step)
         except BodyUnreadableError as exc:
             raise httpx.DecodingError(str(exc)) from None
 
@@ -137,6 +139,10 @@ class _Body:
             # It may have ended by itself.
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+def _cut(block: bytes, step: int) -> Iterator[bytes]:
+    return (block[at : at + step] for at in range(0, len(block), step))
 
 
 class _Impatience:
@@ -199,7 +205,7 @@ class _HeardInThread(httpx.SyncByteStream):
     def __iter__(self) -> Iterator[bytes]:
         try:
             for block in self._blocks():
-                for part in self._body.unfolded(block):
+                for part in self._body.unfolded(block, in_pieces=self._ear.answer.in_pieces):
                     if shown := self._ear.hear(part):
                         yield shown
             rest = self._ear.answer.rest()
@@ -252,11 +258,11 @@ class _HeardInTask(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for block in self._blocks():
-                for part in self._body.unfolded(block):
+                for part in self._body.unfolded(block, in_pieces=self._ear.answer.in_pieces):
                     if shown := self._ear.hear(part):
                         yield shown
                     if part is not block:
-                        # A block of some kilobytes may unfold to many megabytes.
+                        # A block may unfold to many megabytes, and have hundreds of events in it.
                         await asyncio.sleep(0)
             rest = self._ear.answer.rest()
         except GeneratorExit:

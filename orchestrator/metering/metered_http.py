@@ -211,6 +211,8 @@ class _Tap(Ear):
         return shown
 
     def fail(self, error: BaseException) -> None:
+        if self.answer.is_broken:
+            self.finish()
         self._sending.end(_failure_of(error, was_sent=self._sending.was_sent))
 
     def finish(self) -> None:

@@ -127,9 +127,17 @@ class VendorAnswer:
             self._letters = StreamLetters(self._charset)
 
     def feed(self, block: bytes) -> bytes:
-        """Take in the next bytes; return those that are read by now. A whole answer is read at its end."""
+        """Take in the next bytes; return those that are read by now. A whole answer is read at its end.
+
+        Raises:
+            UnavailableError: a stream is larger than any answer; it may have no end.
+        """
         if self.in_pieces:
-            return self._take(block)
+            shown = self._take(block)
+            if self._is_too_large:
+                self._wrong = self._failed
+                self.check()
+            return shown
         had_room, self._bytes_left = self._bytes_left >= 0, self._bytes_left - len(block)
         if had_room:
             self._body.append(block)

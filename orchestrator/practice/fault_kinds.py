@@ -31,6 +31,7 @@ REASONS = (
     "content_filter",
     "insufficient_quota",
     "output_limit",
+    "request_too_large",
     "location",
     "deprecated_model",
     "html",

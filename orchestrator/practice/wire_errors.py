@@ -41,6 +41,12 @@ _USUAL_REASON = {
 }
 """What a status means when no reason is given."""
 
+TOO_LARGE_FOR_A_MINUTE = (
+    "Request too large for {model} in organization org-practice on tokens per min (TPM): Limit 30000, Requested "
+    "50000. The input or output tokens must be reduced in order to run successfully."
+)
+"""What is larger than all of a minute passes at no time."""
+
 _OPENROUTER_TEXTS: dict[int | str, str] = {
     "context_length": (
         "This endpoint's maximum context length is 128000 tokens. However, you requested about 240000 tokens "
@@ -53,6 +59,7 @@ _OPENROUTER_TEXTS: dict[int | str, str] = {
         "https://openrouter.ai/settings/credits and add more credits"
     ),
     "output_limit": "max_tokens: 90000 > 16384, which is the maximum allowed number of output tokens for {model}",
+    "request_too_large": TOO_LARGE_FOR_A_MINUTE,
     "location": "The request is prohibited: this model's location is not supported.",
     "deprecated_model": "{model} is no longer available, the model has been deprecated.",
     "unknown_model": "{model} is not a valid model ID",
@@ -82,6 +89,7 @@ _OPENAI_TEXTS: dict[int | str, tuple[str, str, str | None]] = {
         "invalid_request_error",
         "invalid_value",
     ),
+    "request_too_large": (TOO_LARGE_FOR_A_MINUTE, "tokens", "rate_limit_exceeded"),
     "location": (
         "Country, region, or territory not supported",
         "request_forbidden",
@@ -158,6 +166,7 @@ _GOOGLE_TEXTS: dict[int | str, str] = {
         "Unable to submit request because it has a maxOutputTokens value of 90000 but the supported range is "
         "from 1 (inclusive) to 65537 (exclusive). Update the value and try again."
     ),
+    "request_too_large": TOO_LARGE_FOR_A_MINUTE,
     "location": "User location is not supported for the API use.",
     "deprecated_model": "models/{model} is no longer available: the model is deprecated.",
     "unknown_model": (

@@ -42,6 +42,7 @@ _REASONS: Mapping[str, FailureKind] = {
     "content_filter": FailureKind.CONTENT_FILTERED,
     "insufficient_quota": FailureKind.RATE_LIMITED,
     "output_limit": FailureKind.OUTPUT_LIMIT,
+    "request_too_large": FailureKind.UNSUPPORTED,
     "location": FailureKind.UNAUTHORIZED,
     "deprecated_model": FailureKind.MODEL_NOT_FOUND,
     "html": FailureKind.SERVER_ERROR,

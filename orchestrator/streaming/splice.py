@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from orchestrator.streaming.anchor import is_within_clause
 from orchestrator.streaming.word_buffer import HELD_BACK_MAX
@@ -32,6 +33,10 @@ _BUFFER_SPARE_CHARS = 2_000
 _BEHIND_PREAMBLE = re.compile(r"(?:\A|:\s|\n\s*\n)(?P<opening>(?:[“„«‘「『(\[\"'>*_`~#-]|…|\.{2,})*)\s*\Z")
 """Before an anchor may stand a remark that ends in a colon or a blank line, a quote, or an ellipsis. A mark
 that ends a sentence is none of these: it belongs to the words that were delivered."""
+_FENCE = "```"
+"""Around the anchor it is a block of its own, which would end within the text."""
+_SENTENCE_ENDS = tuple(".!?…:;,)]}\"'”’»`|*_。！？」』")
+"""With one of these a text may be over; without it, its last words have not come."""
 _CLOSED_BY = str.maketrans(
     {"“": "”", "„": "“", "«": "»", "‘": "’", "「": "」", "『": "』", "(": ")", "[": "]"}
     | dict.fromkeys("….>")
@@ -60,6 +65,8 @@ class _Seam:
     end: int
     closing: str = ""
     """The end of a quotation that the second text has put the reader's words in."""
+    is_spoken_of: bool = False
+    """The reader's words stand in quotation marks within a sentence of the second text."""
     is_whole: bool = False
     """The second text has said all of the reader's words itself, from the beginning on."""
 
@@ -68,13 +75,20 @@ class _Alignment:
     """The second text, read from one place of it on, beside every place of the first where it may begin."""
 
     def __init__(
-        self, letters: tuple[_Letter, ...], starts: list[int], *, enough_at: int, closing: str
+        self,
+        letters: tuple[_Letter, ...],
+        starts: list[int],
+        *,
+        enough_at: int,
+        closing: str,
+        is_spoken_of: bool,
     ) -> None:
         """Compare nothing yet; a match from `enough_at` or before needs no longer one."""
         self._letters = letters
         self._starts = starts
         self._enough_at = enough_at
         self._closing = closing
+        self._is_spoken_of = is_spoken_of
         self._count = 0
         self._longest: _Seam | None = None
 
@@ -98,7 +112,8 @@ class _Alignment:
             if at + 1 < len(self._letters):
                 alive.append(start)
                 continue
-            self._longest = _Seam(letter.end, self._closing, is_whole=start == 0 and not self._closing)
+            is_whole = start == 0 and not self._closing
+            self._longest = _Seam(letter.end, self._closing, self._is_spoken_of, is_whole)
             if start <= self._enough_at:
                 alive = []
                 break
@@ -119,7 +134,8 @@ class Splice:
         self._anchor_at = len(self._letters) - sum(1 for _ in _letters(anchor))
         self._gap = delivered[len(delivered.rstrip()) :]
         self._last_word = (delivered.split() or [""])[-1]
-        self._beginning = _beginning_of(self._letters)
+        self._never_behind = [_beginning_of(self._letters), _beginning_of(self._letters[self._anchor_at :])]
+        """What no rest begins with: the text once more, and the anchor once more."""
         starts = _proving_starts(delivered, self._letters, anchor_at=self._anchor_at)
         self._alignments = [self._alignment(starts)]
         self._text = ""
@@ -146,9 +162,17 @@ class Splice:
         """Return what is left when the second text is whole; one without words adds nothing.
 
         Raises:
-            NotJoinableError: nothing shows that it goes on, or it is shorter than what the reader has.
+            NotJoinableError: nothing shows that it goes on, or it is shorter than what the reader has, or it
+                repeats the end of that and stops there, within a sentence.
         """
-        return self._new(at_end=True) if self._text.strip() else ""
+        if not self._text.strip() and self._seam is None:
+            return ""
+        is_settled = self._is_settled
+        new = self._new(at_end=True)
+        is_echo = self._seam is not None and not self._seam.is_whole and not is_settled
+        if is_echo and not new.strip() and not self._last_word.endswith(_SENTENCE_ENDS):
+            raise NotJoinableError
+        return new
 
     def _new(self, *, at_end: bool) -> str:
         if self._seam is None:
@@ -194,29 +218,38 @@ class Splice:
         ):
             return
         preamble = _BEHIND_PREAMBLE.search(before)
-        if preamble is None or (self._anchor_at == 0 and before.strip(" .…")):
+        if (
+            preamble is None
+            or _FENCE in preamble["opening"]
+            or (self._anchor_at == 0 and before.strip(" .…"))
+        ):
             return
         closing = preamble["opening"][::-1].translate(_CLOSED_BY)
-        self._alignments.append(self._alignment([self._anchor_at], closing=closing))
+        is_spoken_of = bool(closing) and any(map(str.isalpha, before))
+        starts = [self._anchor_at]
+        self._alignments.append(self._alignment(starts, closing=closing, is_spoken_of=is_spoken_of))
 
-    def _alignment(self, starts: list[int], *, closing: str = "") -> _Alignment:
-        return _Alignment(self._letters, starts, enough_at=self._anchor_at, closing=closing)
+    def _alignment(self, starts: list[int], *, closing: str = "", is_spoken_of: bool = False) -> _Alignment:
+        at = self._anchor_at
+        return _Alignment(self._letters, starts, enough_at=at, closing=closing, is_spoken_of=is_spoken_of)
 
     def _behind_seam(self, seam: _Seam, *, at_end: bool) -> str:
         """Return the text behind the seam, without the quotation mark and the space that belong before it.
 
         Raises:
-            NotJoinableError: it goes on with another last word, or begins the whole text once more.
+            NotJoinableError: it goes on with another last word, begins the whole text or the anchor once
+                more, or has only spoken of the anchor.
         """
         if not self._is_settled:
             if len(self._text) < len(seam.closing) and not at_end:
                 return ""
             behind = self._text.removeprefix(seam.closing)
-            is_other = False if seam.is_whole else self._is_other(behind, at_end=at_end)
+            is_quoted = seam.is_spoken_of and behind[:1] in _SENTENCE_ENDS
+            is_other = not seam.is_whole and (is_quoted or self._is_other(behind, at_end=at_end))
             if is_other:
                 raise NotJoinableError
             space = len(behind) - len(behind.lstrip())
-            if not at_end and (is_other is None or (self._gap and space == len(behind))):
+            if not at_end and (is_other is None or space == len(behind)):
                 return ""
             if self._gap:
                 behind = behind[len(self._gap) :] if behind.startswith(self._gap) else behind[space:]
@@ -227,17 +260,19 @@ class Splice:
     def _is_other(self, behind: str, *, at_end: bool) -> bool | None:
         """Return whether what comes behind the anchor shows another answer all the same, None until it tells.
 
-        It may go on within the last word (`từ` was `từng`, `1` was `10`), or say the whole text once more.
+        It may go on within the last word (`từ` was `từng`, `1` was `10`), or say the whole text or the
+        anchor once more.
         """
         is_within = _goes_on_within(self._last_word, behind, at_end=at_end)
         if is_within is not False:
             return is_within
-        coming = list(_letters(behind, at_end=at_end))[: len(self._beginning)]
-        if any(letter.text != first for letter, first in zip(coming, self._beginning, strict=False)):
-            return False
-        if len(coming) == len(self._beginning):
-            return bool(coming)
-        return False if at_end else None
+        words = ["".join(letters) for letters in self._never_behind if letters]
+        longest = max(map(len, words), default=0)
+        coming = "".join(each.text for each in islice(_letters(behind, at_end=at_end), longest))
+        if any(coming.startswith(each) for each in words):
+            return True
+        is_open = any(each.startswith(coming) for each in words)
+        return None if is_open and not at_end else False
 
 
 def _goes_on_within(word: str, behind: str, *, at_end: bool) -> bool | None:

@@ -27,6 +27,7 @@ def test_what_says_nothing_about_a_deployment_does_not_count_against_its_health(
         FailureKind.CONTEXT_OVERFLOW,
         FailureKind.CONTENT_FILTERED,
         FailureKind.OUTPUT_LIMIT,
+        FailureKind.UNSUPPORTED,
         FailureKind.BAD_REQUEST,
         FailureKind.CONTINUATION_REFUSED,
         FailureKind.NOT_SENT,

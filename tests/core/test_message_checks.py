@@ -114,3 +114,15 @@ def test_a_choice_is_of_the_requests_own_functions_alone(choice: object) -> None
 def test_what_must_be_a_text_is_refused_where_one_provider_would_leave_it_out(key):
     with pytest.raises(InvalidRequestError, match=f"'{key}' of message 0 must be a text, not a number"):
         messages_of([{"role": "assistant", "content": "a", key: 5}])
+
+
+@pytest.mark.parametrize("detail", ["weird", "HIGH", "", 5, ["high"]])
+def test_how_closely_a_picture_is_looked_at_is_said_in_a_word_that_some_format_has(detail) -> None:
+    def asked(value: object) -> None:
+        picture = {"url": "https://example.com/a.png", "detail": value}
+        message = {"role": "user", "content": [{"type": "image_url", "image_url": picture}]}
+        ChatRequest.of(ChatRequest(messages=(message,), use_case="customer_service"))
+
+    asked("high")
+    with pytest.raises(InvalidRequestError, match="'detail' of a picture of message 0 is none of: auto, low"):
+        asked(detail)

@@ -57,6 +57,7 @@ SAME_FAULTS = [
     ("status=503", "unavailable"),
     ("status=401", "unauthorized"),
     ("status=400,reason=output_limit", "output_limit"),
+    ("status=429,reason=request_too_large", "unsupported"),
     ("status=400,reason=location", "unauthorized"),
     ("status=400,reason=html", "server_error"),
     ("odd_answer=unknown_finish", "interrupted"),

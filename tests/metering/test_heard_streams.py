@@ -15,10 +15,14 @@ from openai import OpenAIError
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import SystemClock
+from orchestrator.core.errors import UnavailableError
+from orchestrator.core.failures import FailureKind
+from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.metering import heard_streams
 from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.practice import Fault, PracticeServer
+from orchestrator.providers.wire.body_reading import EVENTS_STEP_BYTES
 from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import MODELS, sources, standing
 from tests.providers.wire.misbehaving import Exchanged, serving
@@ -164,6 +168,55 @@ def test_a_refusal_is_read_as_it_came() -> None:
     response = httpx.Response(503, stream=httpx.ByteStream(b"{ }"))
     listened(response)
     assert response.read() == b"{ }"
+
+
+class _Burst(httpx.AsyncByteStream):
+    """What has all arrived before it is read."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self):
+        yield self._body
+
+
+async def test_a_burst_of_events_leaves_the_loop_to_others_between_small_steps() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    piece = b'data: {"choices": [{"delta": {"content": "Ch"}}]}\n\n'
+    response = httpx.Response(200, stream=_Burst(piece * 2_000))
+    answer = VendorAnswer(ProviderKind.OPENAI, path="/c", in_pieces=True, answers=1, clock=SystemClock())
+    hear(response, Ear(answer))
+    waiting = asyncio.create_task(others())
+    shown = [block async for block in response.aiter_raw()]
+    waiting.cancel()
+    assert max(map(len, shown)) < 3 * EVENTS_STEP_BYTES
+    assert (b"".join(shown).count(b"data:"), turns >= len(shown)) == (2_000, True)
+
+
+async def test_a_stream_without_an_end_is_given_up() -> None:
+    """It was handed on for as long as its reader waited."""
+
+    class Endless(httpx.AsyncByteStream):
+        async def __aiter__(self):
+            while True:
+                yield b": keep-alive\n" * 5_000
+
+    response = httpx.Response(200, stream=Endless())
+    answer = VendorAnswer(ProviderKind.OPENAI, path="/c", in_pieces=True, answers=1, clock=SystemClock())
+    hear(response, Ear(answer))
+    with pytest.raises(UnavailableError, match="larger than any answer"):
+        async for _ in response.aiter_raw():
+            pass
+    with pytest.raises(AttemptFailedError) as caught:
+        answer.whole()
+    assert caught.value.failure.kind is FailureKind.MALFORMED
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -108,3 +108,16 @@ def test_a_stream_that_breaks_is_known_to_be_broken_before_it_ends(stream):
     assert answer.is_broken
     with pytest.raises(AttemptFailedError):
         answer.whole()
+
+
+def test_a_body_whose_blocks_all_end_with_a_brace_is_not_read_again_with_each() -> None:
+    """Each look reads all that has come; a whole answer behind so many of them is known by its end alone."""
+    answer = heard(b'{"choices": [', path="/chat/completions")
+    looked = 0
+    for _ in range(3_000):
+        answer.feed(b'{"x": "' + b"a" * 1_000 + b'"},{}')
+        looked += answer.has_finished
+    answer.feed(b"]}")
+    assert (looked, answer.has_finished) == (0, False)
+    short = heard(json.dumps({"choices": []}).encode(), path="/chat/completions")
+    assert short.has_finished

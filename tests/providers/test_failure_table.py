@@ -32,6 +32,7 @@ PROVOKED = {
     FailureKind.CONTEXT_OVERFLOW: "status=413",
     FailureKind.CONTENT_FILTERED: "status=400,reason=content_filter",
     FailureKind.OUTPUT_LIMIT: "status=400,reason=output_limit",
+    FailureKind.UNSUPPORTED: "status=429,reason=request_too_large",
     FailureKind.BAD_REQUEST: "status=422",
     FailureKind.MALFORMED: "wrong_types",
     FailureKind.EMPTY: "empty_content",

@@ -138,6 +138,18 @@ def test_every_tool_call_comes_whole(
     assert (reply.finish_reason, reply.provider, len(reply.attempts)) == ("tool_calls", provider, 1)
 
 
+def test_a_call_of_a_tool_that_was_not_offered_is_another_models_to_mend(
+    orchestrator: Orchestrator, practice: PracticeServer, provider: str, stream: bool
+) -> None:
+    """It was handed to the caller, who has no such tool."""
+    orchestrator.warm_up()
+    practice.faults.add(f"{provider}:odd_answer=calls_with_index_0")
+    reply = ask(orchestrator, stream=stream, tools=TOOLS[1:])
+    assert {row.failure for row in reply.attempts if row.provider == provider} == {"malformed"}
+    assert reply.provider != provider
+    assert {call.name for call in reply.tool_calls} <= {"list_orders"}
+
+
 def test_a_filter_says_what_it_was_for_where_the_format_does(
     orchestrator: Orchestrator, practice: PracticeServer, provider: str, stream: bool
 ) -> None:

@@ -12,6 +12,7 @@ FIRST_OF = {
 }
 REFUSALS = {
     "more output than it writes": ("status=400,reason=output_limit", "output_limit"),
+    "more than a minute's tokens": ("status=429,reason=request_too_large", "unsupported"),
     "not at this location": ("status=400,reason=location", "unauthorized"),
     "not at this location, 403": ("status=403,reason=location", "unauthorized"),
     "a deprecated model": ("status=400,reason=deprecated_model", "model_not_found"),

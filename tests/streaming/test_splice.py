@@ -289,3 +289,35 @@ def test_behind_the_seam_everything_passes_at_once():
     assert splice.feed(anchor_of(DELIVERED)) == ""
     assert splice.feed(" giao") == " giao"
     assert splice.feed(" đi.") == " đi."
+
+
+BEGUN = "Your order has left our warehouse today and is on its way to you; the courier will call before"
+ECHOED = anchor_of(BEGUN)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        ECHOED,
+        f"{ECHOED} ",
+        f"Assistant: {ECHOED}",
+        f"“{ECHOED}”",
+        f"{ECHOED} {ECHOED} the delivery.",
+        f"```\n{ECHOED}\n```\n\nthe delivery.",
+        f"Your answer broke off at: “{ECHOED}”. Here it is again: it was cancelled.",
+        f'It ends with "{ECHOED}", and so I cannot go on.',
+    ],
+)
+def test_an_anchor_that_is_only_repeated_or_spoken_of_proves_nothing(second: str) -> None:
+    splice = Splice(BEGUN, anchor=ECHOED)
+    with pytest.raises(NotJoinableError):
+        print(splice.feed(second) + splice.finish())
+
+
+@pytest.mark.parametrize(
+    "delivered", [f"{BEGUN} five.", "Dạ, đơn của chị đã rời kho hôm qua và mai sẽ đến ạ!"]
+)
+def test_an_anchor_is_the_whole_rest_of_a_text_that_was_over(delivered: str) -> None:
+    anchor = anchor_of(delivered)
+    splice = Splice(delivered, anchor=anchor)
+    assert splice.feed(anchor) + splice.finish() == ""

@@ -1,5 +1,8 @@
 """What an answer must have before it is believed, whichever format it came in."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.visible_text import shows_something
@@ -38,11 +41,18 @@ def check_says_something(answer: ProviderAnswer, *, filtered_for: str | None = N
         raise unreadable(FailureKind.EMPTY, "neither text nor tool calls", answer=answer)
 
 
-def check_was_offered(answer: ProviderAnswer, *, offered: bool) -> None:
-    """Check that no tool is called where the request has none: nobody could carry the call out.
+def check_was_offered(answer: ProviderAnswer, *, tools: Sequence[Any] | None) -> None:
+    """Check that no tool is called but those of the request: nobody could carry the call out.
 
     Raises:
         UnreadableAnswerError: one is.
     """
-    if answer.tool_calls and not offered:
+    if not answer.tool_calls:
+        return
+    if not tools:
         raise unreadable(FailureKind.MALFORMED, "it calls a tool, and none was offered", answer=answer)
+    functions = [tool.get("function") for tool in tools if isinstance(tool, Mapping)]
+    names = {function.get("name") for function in functions if isinstance(function, Mapping)}
+    # Of a vendor's own tools nobody here knows the names.
+    if len(names) == len(tools) and any(call.name not in names for call in answer.tool_calls):
+        raise unreadable(FailureKind.MALFORMED, "it calls a tool that was not offered", answer=answer)

@@ -34,7 +34,7 @@ _ZLIB_METHOD = 8
 """In the low half of the first byte of a deflate with zlib's header."""
 
 
-_LOOKS_MAX = 8
+_LOOKS_MAX = 2
 """So many times the largest answer is read to see whether it is whole: of a body in thousands of pieces each may
 end as an answer would."""
 
@@ -116,9 +116,15 @@ class WholeLooks:
     def __init__(self) -> None:
         """Have looked at nothing."""
         self._bytes_left = _LOOKS_MAX * ANSWER_BYTES_MAX
+        self._seen_bytes, self._is_whole = 0, False
 
     def find_whole(self, parts: list[bytes], size: int) -> bool:
         """Return whether it is one; a body that takes long to look at is left to its end."""
+        if size != self._seen_bytes:
+            self._seen_bytes, self._is_whole = size, self._look(parts, size)
+        return self._is_whole
+
+    def _look(self, parts: list[bytes], size: int) -> bool:
         last = next((part for part in reversed(parts) if not part.isspace()), b"")
         if size > min(ANSWER_BYTES_MAX, self._bytes_left) or not last.rstrip().endswith(b"}"):
             return False

@@ -39,20 +39,27 @@ BY_CODE: Mapping[str, FailureKind] = {
     "content_filter": FailureKind.CONTENT_FILTERED,
     "content_policy_violation": FailureKind.CONTENT_FILTERED,
     "moderation_blocked": FailureKind.CONTENT_FILTERED,
+    "responsibleaipolicyviolation": FailureKind.CONTENT_FILTERED,
     "invalid_prompt": FailureKind.CONTENT_FILTERED,
     "insufficient_quota": FailureKind.NO_CREDIT,
     "billing_hard_limit_reached": FailureKind.NO_CREDIT,
     "billing_not_active": FailureKind.NO_CREDIT,
+    "billing_error": FailureKind.NO_CREDIT,
+    "billing_disabled": FailureKind.NO_CREDIT,
     "invalid_api_key": FailureKind.UNAUTHORIZED,
     "api_key_invalid": FailureKind.UNAUTHORIZED,
     "api_key_expired": FailureKind.UNAUTHORIZED,
     "api_key_service_blocked": FailureKind.UNAUTHORIZED,
     "account_deactivated": FailureKind.UNAUTHORIZED,
+    "organization_restricted": FailureKind.UNAUTHORIZED,
     "authentication_error": FailureKind.UNAUTHORIZED,
     "permission_error": FailureKind.UNAUTHORIZED,
     "unsupported_country_region_territory": FailureKind.UNAUTHORIZED,
     "model_not_found": FailureKind.MODEL_NOT_FOUND,
     "model_not_available": FailureKind.MODEL_NOT_FOUND,
+    "invalid_model": FailureKind.MODEL_NOT_FOUND,
+    "deploymentnotfound": FailureKind.MODEL_NOT_FOUND,
+    "operationnotsupported": FailureKind.MODEL_NOT_FOUND,
     "model_decommissioned": FailureKind.MODEL_NOT_FOUND,
     "model_deprecated": FailureKind.MODEL_NOT_FOUND,
     "deprecated_model": FailureKind.MODEL_NOT_FOUND,
@@ -74,6 +81,19 @@ BY_CODE: Mapping[str, FailureKind] = {
     "deadline_exceeded": FailureKind.UNAVAILABLE,
     "aborted": FailureKind.UNAVAILABLE,
     "cancelled": FailureKind.UNAVAILABLE,
+    # Amazon's, which says 400 of a key and of a limit too.
+    "throttlingexception": FailureKind.RATE_LIMITED,
+    "servicequotaexceededexception": FailureKind.RATE_LIMITED,
+    "unrecognizedclientexception": FailureKind.UNAUTHORIZED,
+    "expiredtokenexception": FailureKind.UNAUTHORIZED,
+    "invalidsignatureexception": FailureKind.UNAUTHORIZED,
+    "incompletesignatureexception": FailureKind.UNAUTHORIZED,
+    "missingauthenticationtokenexception": FailureKind.UNAUTHORIZED,
+    "resourcenotfoundexception": FailureKind.MODEL_NOT_FOUND,
+    "modelnotreadyexception": FailureKind.UNAVAILABLE,
+    # Groq's 400 of a model that wrote no JSON: its answer, and not the request, is wrong.
+    "json_validate_failed": FailureKind.MALFORMED,
+    "tool_use_failed": FailureKind.MALFORMED,
 }
 """Values of `error.code`, `error.type`, `error.status` and the reasons in `error.details`, in lower case."""
 
@@ -81,8 +101,21 @@ _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_t
 """A refusal of this parameter: the model writes less than was asked of it, another one may write as much."""
 
 BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
-    (FailureKind.UNAUTHORIZED, ("api key not valid", "api key expired", "incorrect api key", "location is not supported")),
-    (FailureKind.NO_CREDIT, ("key limit exceeded", "insufficient credits", "credit balance is too low", "credits are depleted", "insufficient balance")),
+    (
+        FailureKind.UNAUTHORIZED,
+        (
+            *("api key not valid", "api key expired", "incorrect api key", "location is not supported"),
+            "organization has been disabled",
+        ),
+    ),
+    (
+        FailureKind.NO_CREDIT,
+        (
+            *("key limit exceeded", "insufficient credits", "credit balance is too low", "credits are depleted"),
+            *("insufficient balance", "all available credits", "have any credits", "spending limit"),
+            "api usage limits",
+        ),
+    ),
     (
         FailureKind.CONTEXT_OVERFLOW,
         (
@@ -90,6 +123,7 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
             "context_length",
             "context window",
             "context size",
+            "context limit",
             "maximum context",
             "maximum number of tokens",
             "prompt is too long",
@@ -100,6 +134,7 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
         FailureKind.OUTPUT_LIMIT,
         (
             *("max_tokens", "max_completion_tokens", "maximum output tokens", "maxoutputtokens"),
+            "max_new_tokens",
             *("completion tokens", "maximum tokens you requested"),
         ),
     ),
@@ -113,6 +148,7 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
             "safety system",
             "moderation",
             "flagged",
+            "content exists risk",
         ),
     ),
     (
@@ -131,7 +167,13 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
             "on-demand throughput",
             # OpenAI's, of streams of newer models: what an account has not is not the caller's fault.
             "organization must be verified",
+            "only for api versions",
         ),
+    ),
+    # A parameter, a tool, a picture that one model takes and another does not.
+    (
+        FailureKind.UNSUPPORTED,
+        ("not supported", "not support", "unsupported", "isn't supported", "this model only works"),
     ),
 )  # fmt: skip
 """Of messages; only read where neither the status nor a code says what is meant."""
@@ -142,6 +184,16 @@ _UNSPECIFIC = frozenset({FailureKind.BAD_REQUEST})
 _WORDS_MAX = 20_000
 _FORBIDDEN = 403
 _TOO_MANY = 429
+_TOO_LARGE = 413
+_HOST_WORDS_MIN = 2
+_AMAZONS_NAME = "x-amzn-errortype"
+_TOO_LARGE_FOR_A_MINUTE = re.compile(r"limit:? (\d+)\b.{0,80}?\brequested:? (\d+)\b", re.DOTALL)
+"""What OpenAI and Groq say of a request that is larger than all of a minute: no wait would help it."""
+_OF_A_HOST = {
+    FailureKind.UNAUTHORIZED: FailureKind.MODEL_NOT_FOUND,
+    FailureKind.NO_CREDIT: FailureKind.MODEL_NOT_FOUND,
+}
+"""A host that refuses a router's own key or account: that model is not to be had there, and others are."""
 _RETRY_DELAY = re.compile(r"^([0-9.]+)s$")
 
 
@@ -154,7 +206,7 @@ def failure_of_reply(status: int, headers: Mapping[str, str], body: bytes, *, no
     if status < 400:  # noqa: PLR2004 -- HTTP
         return Failure(FailureKind.MALFORMED, status)
     data = read_error_body(body[:ERROR_BYTES_MAX])
-    error = _error_object(data)
+    error = _with_amazons_name(_error_object(data), headers.get(_AMAZONS_NAME))
     kind = _kind(status, error)
     if not data and kind is FailureKind.BAD_REQUEST:
         # A page of HTML, or nothing: that is not the API's word on this request, but of something before it.
@@ -212,13 +264,59 @@ def _kind(status: int, error: Mapping[str, Any] | None) -> FailureKind:
     by_status = _BY_STATUS.get(status) or kind_of_status(status)
     if error is None:
         return by_status
+    host = _error_of_host(error)
+    kind_at_host = None if host is None else _told_kind(status, by_status, host)
+    kind = kind_at_host or _told_kind(status, by_status, error) or by_status
+    if host is None:
+        return kind
+    if kind is FailureKind.BAD_REQUEST and _says_nothing(host):
+        # Nobody has said that the request is wrong.
+        return FailureKind.SERVER_ERROR
+    return _OF_A_HOST.get(kind, kind)
+
+
+def _told_kind(status: int, by_status: FailureKind, error: Mapping[str, Any]) -> FailureKind | None:
+    """Return what an error says that it is, None where its status says as much or more."""
+    if status in {_TOO_MANY, _TOO_LARGE} and _is_above_a_minute(_words_of(error)):
+        return FailureKind.UNSUPPORTED
     is_vague = by_status in _UNSPECIFIC or status in _VAGUE
     named = _named_kind(error)
     if named is not None and (is_vague or named in _OVERRULING):
         return named
     by_words = _kind_by_words(error) if is_vague or status == _TOO_MANY else None
     # Google tells an empty account with a 429, which no wait would end.
-    return by_words if by_words is not None and (is_vague or by_words is FailureKind.NO_CREDIT) else by_status
+    return by_words if is_vague or by_words is FailureKind.NO_CREDIT else None
+
+
+def _is_above_a_minute(words: str) -> bool:
+    sizes = _TOO_LARGE_FOR_A_MINUTE.search(words)
+    if sizes is None:
+        return words.startswith("request too large for")
+    return int(sizes[2]) > int(sizes[1])
+
+
+def _error_of_host(error: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what the host behind OpenRouter said itself, None where that is not told."""
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
+    if isinstance(raw, str):
+        inner = _error_object(read_error_body(raw.encode()))
+        return {"message": raw} if inner is None else inner
+    return _error_object(raw) if isinstance(raw, Mapping) else None
+
+
+def _says_nothing(host: Mapping[str, Any]) -> bool:
+    """Return whether what a host said is nothing, a page of HTML or a single word."""
+    words = _words_of(host).split()
+    return host.keys() == {"message"} and (len(words) < _HOST_WORDS_MIN or words[0].startswith("<"))
+
+
+def _with_amazons_name(error: Mapping[str, Any] | None, name: str | None) -> Mapping[str, Any] | None:
+    """Return an error with what Amazon calls it, in a header of the response or in a field of the body."""
+    written = name or (error or {}).get("__type")
+    if not isinstance(written, str):
+        return error
+    return {**(error or {}), "type": written.partition(":")[0].rpartition("#")[2]}
 
 
 _OVERRULING = frozenset({FailureKind.CONTEXT_OVERFLOW, FailureKind.CONTENT_FILTERED, FailureKind.NO_CREDIT})
@@ -242,16 +340,19 @@ def _names_in(error: Mapping[str, Any]) -> Iterator[str]:
     if isinstance(metadata, Mapping) and (metadata.get("flagged_input") or metadata.get("reasons")):
         # OpenRouter's shape of a moderated prompt.
         yield "content_filter"
-    for key in ("code", "type", "status"):
-        if isinstance(error.get(key), str):
-            yield error[key].lower()
+    inner = error.get("innererror")
+    for holder, key in ((inner, "code"), (error, "code"), (error, "type"), (error, "status")):
+        if isinstance(holder, Mapping) and isinstance(holder.get(key), str):
+            yield holder[key].lower()
 
 
 def _kind_by_words(error: Mapping[str, Any]) -> FailureKind | None:
-    metadata = error.get("metadata")
-    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
-    message = f"{error.get('message') or ''} {raw if isinstance(raw, str) else ''}"[:_WORDS_MAX].lower()
+    message = _words_of(error)
     return next((kind for kind, words in BY_WORDS if any(word in message for word in words)), None)
+
+
+def _words_of(error: Mapping[str, Any]) -> str:
+    return str(error.get("message") or "")[:_WORDS_MAX].lower().replace("’", "'")
 
 
 def _error_object(data: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -50,10 +50,29 @@ def test_an_error_says_what_is_wrong_and_where() -> None:
     )
 
 
-def test_a_tool_that_was_not_offered_cannot_be_called() -> None:
+@pytest.mark.parametrize(
+    ("tools", "is_right"),
+    [
+        (None, False),
+        ([], False),
+        (["f"], True),
+        (["g", "f"], True),
+        (["g"], False),
+        (["F"], False),
+    ],
+)
+def test_a_tool_that_was_not_offered_cannot_be_called(tools, is_right: bool) -> None:
+    offered = tools and [{"type": "function", "function": {"name": name}} for name in tools]
     called = answer("Đợi", calls=(ToolCall("a", "f", "{}"),), finish="tool_calls")
-    check_was_offered(called, offered=True)
-    check_was_offered(answer("Đợi"), offered=False)
+    check_was_offered(answer("Đợi"), tools=offered)
+    if is_right:
+        check_was_offered(called, tools=offered)
+        return
     with pytest.raises(UnreadableAnswerError) as caught:
-        check_was_offered(called, offered=False)
+        check_was_offered(called, tools=offered)
     assert (caught.value.failure.kind, caught.value.answer) == (FailureKind.MALFORMED, called)
+
+
+def test_a_call_of_a_vendors_own_tool_is_known_to_the_vendor_alone() -> None:
+    called = answer("Đợi", calls=(ToolCall("a", "f", "{}"),), finish="tool_calls")
+    check_was_offered(called, tools=[{"type": "custom", "name": "f"}])

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from orchestrator.core.failures import FailureKind
-from orchestrator.practice.wire_errors import Refusal, error_body
+from orchestrator.practice.wire_errors import TOO_LARGE_FOR_A_MINUTE, Refusal, error_body
 from orchestrator.providers.wire.failures import (
     BY_CODE,
     ERROR_BYTES_MAX,
@@ -95,6 +95,19 @@ def failure(
         (424, {"message": "Failed Dependency"}, K.SERVER_ERROR),
         (431, {"message": "x"}, K.SERVER_ERROR),
         (403, {"message": "This prompt was flagged by moderation"}, K.CONTENT_FILTERED),
+        (400, {"message": "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000"}, K.CONTEXT_OVERFLOW),
+        (400, {"message": "You have reached your specified API usage limits."}, K.NO_CREDIT),
+        (400, {"message": "Content Exists Risk", "code": "invalid_request_error"}, K.CONTENT_FILTERED),
+        (400, {"message": "x", "code": "BadRequest", "innererror": {"code": "ResponsibleAIPolicyViolation"}}, K.CONTENT_FILTERED),
+        (400, {"message": "Invalid model: x", "type": "invalid_model", "code": "1500"}, K.MODEL_NOT_FOUND),
+        (400, {"message": "Failed to generate JSON.", "code": "json_validate_failed"}, K.MALFORMED),
+        (400, {"message": "'temperature' does not support 0.2 with this model.", "code": "unsupported_value"}, K.UNSUPPORTED),
+        (400, {"message": "On-demand isn’t supported here"}, K.UNSUPPORTED),
+        (429, {"message": "Your team has reached its monthly spending limit."}, K.NO_CREDIT),
+        (429, {"message": TOO_LARGE_FOR_A_MINUTE, "code": "rate_limit_exceeded"}, K.UNSUPPORTED),
+        (413, {"message": "on tokens per minute (TPM): Limit 6000, Requested 12000", "type": "tokens"}, K.UNSUPPORTED),
+        (429, {"message": "Rate limit reached on TPM: Limit 30000, Used 29000, Requested 1500."}, K.RATE_LIMITED),
+        (429, {"message": "Rate limit reached on TPM: Limit 30000, Used 0, Requested 40000."}, K.UNSUPPORTED),
         (400, "a text", K.BAD_REQUEST),
         (400, "maximum context length is 8192", K.CONTEXT_OVERFLOW),
     ],
@@ -102,6 +115,47 @@ def failure(
 def test_a_refusal_is_told_by_status_code_type_and_only_then_by_words(status, error, kind) -> None:
     reason = failure(status, error)
     assert (reason.kind, reason.status) == (kind, status)
+
+
+@pytest.mark.parametrize(
+    ("status", "raw", "kind"),
+    [
+        (400, '{"error":{"type":"overloaded_error","message":"Overloaded"}}', K.UNAVAILABLE),
+        (400, '{"error":{"code":"json_validate_failed","message":"x"}}', K.MALFORMED),
+        (429, TOO_LARGE_FOR_A_MINUTE, K.UNSUPPORTED),
+        (400, {"error": {"code": "context_length_exceeded"}}, K.CONTEXT_OVERFLOW),
+        (400, "messages: roles must alternate", K.BAD_REQUEST),
+        (400, "<html>502 Bad Gateway</html>", K.SERVER_ERROR),
+        (400, "ERROR", K.SERVER_ERROR),
+        (400, "", K.SERVER_ERROR),
+        # The router's own key and account, and no other model of the router's has them.
+        (401, '{"error":{"code":"invalid_api_key"}}', K.MODEL_NOT_FOUND),
+        (400, '{"error":{"message":"Incorrect API key provided: x"}}', K.MODEL_NOT_FOUND),
+        (429, '{"error":{"code":"insufficient_quota"}}', K.MODEL_NOT_FOUND),
+        (429, "x is temporarily rate-limited upstream", K.RATE_LIMITED),
+    ],
+)  # fmt: skip
+def test_a_host_behind_a_router_is_heard_before_the_router(status: int, raw: object, kind: K) -> None:
+    error = {"message": "Provider returned error", "code": status, "metadata": {"raw": raw}}
+    assert failure(status, error).kind is kind
+    if status != 401:
+        assert failure_of_error(error).kind is kind, "in a 200"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("ThrottlingException", K.RATE_LIMITED),
+        ("UnrecognizedClientException:http://internal.amazon.com/coral/", K.UNAUTHORIZED),
+        ("ServiceQuotaExceededException", K.RATE_LIMITED),
+        ("ValidationException", K.BAD_REQUEST),
+    ],
+)
+def test_amazons_name_of_an_error_is_read_from_its_header_and_its_body(name: str, kind: K) -> None:
+    words = {"message": "No."}
+    told = failure(400, raw=orjson.dumps(words), headers={"x-amzn-errortype": name})
+    assert told.kind is kind
+    assert failure(400, raw=orjson.dumps({**words, "__type": f"com.amazon#{name}"})).kind is kind
 
 
 @pytest.mark.parametrize("raw", [b"", b"<html><h1>400 Bad Request</h1></html>", b"{}", b"null", b"[]"])
