@@ -15,7 +15,7 @@ import orjson
 from filelock import FileLock, Timeout
 
 from orchestrator.core.bounded_file import MIB, read_bounded
-from orchestrator.core.private_folder import make_private_file
+from orchestrator.core.private_folder import make_private_file, refuse_planted
 from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score
 
 FORMAT = 1
@@ -52,6 +52,7 @@ class Journal:
         whole = path.resolve()
         start = FileLock(whole.with_name(f".{whole.name}.lock"), timeout=0, mode=0o600, thread_local=False)
         try:
+            refuse_planted(path)
             start.acquire()
         except Timeout:
             raise EvaluationError(

@@ -615,7 +615,7 @@ async def test_no_prompt_stands_in_any_log(
     assert "Xin ch" not in caplog.text
 
 
-@pytest.mark.parametrize("when", ["host_of", "is_watched"])
+@pytest.mark.parametrize("when", ["priced_at", "is_watched"])
 async def test_an_interrupt_before_the_send_leaves_nothing_held_and_costs_nothing(
     guard: BudgetGuard, practice: PracticeServer, to, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
