@@ -133,10 +133,11 @@ class MeteredStream(CustomStreamWrapper):
             tier = _dearest_tier(self.chunks)
             _note_usage(self._sending, counted[-1], said=any(map(says_something, self.chunks)), tier=tier)
             self._sending.end()
-            _check_heard(self._sending)
         else:
             # LiteLLM makes up an end and a usage for a connection that merely closed.
             self._sending.end(Failure(FailureKind.INTERRUPTED))
+            _hear_end(self._sending)
+        _check_heard(self._sending)
 
 
 def stand_guard() -> None:
@@ -289,6 +290,12 @@ def _check_heard(sending: MeteredSend) -> None:
     """
     if sending.leave is not None and sending.leave.answer is not None:
         sending.leave.answer.check()
+
+
+def _hear_end(sending: MeteredSend) -> None:
+    """Take it that a stream has ended, where nobody asks for its bill."""
+    if sending.leave is not None and sending.leave.answer is not None:
+        _billed_by(sending.leave.answer)
 
 
 def _billed_by(heard: VendorAnswer) -> BilledUsage:

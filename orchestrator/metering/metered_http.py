@@ -209,6 +209,9 @@ class _Tap(Ear):
         if self.answer.is_broken:
             # The client may trip over it too, and leave the connection to the garbage collector.
             self.finish()
+        if self.answer.is_over:
+            self.finish()
+            self.check()
         return shown
 
     def fail(self, error: BaseException) -> None:

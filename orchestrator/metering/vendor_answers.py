@@ -17,13 +17,11 @@ from orchestrator.providers.wire import gemini_format, openai_format
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.body_reading import ANSWER_BYTES_MAX, BodyUnreadableError, in_utf8
 from orchestrator.providers.wire.failures import failure_of_reply
-from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
+from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError, is_end_mark
 from orchestrator.providers.wire.stream_letters import StreamLetters
 from orchestrator.providers.wire.wire_json import read_object_or_none
 
 _OK = 200
-_TOLD_BY_CLIENTS = frozenset({FailureKind.EMPTY, FailureKind.MALFORMED})
-"""Where an answer has a finish: one may be empty that has what our wire does not ask for."""
 
 
 class _Reader(Protocol):
@@ -66,6 +64,8 @@ class VendorAnswer:
         """It comes as a stream; what is no stream where one was asked for is known by its headers."""
         self.pieces = 0
         """Events that have brought words or calls."""
+        self.is_over = False
+        """The end mark of a stream has come, behind which OpenAI's client reads nothing."""
         self._kind, self._path = kind, path
         self._reader = _reader_of(kind, path=path, answers=answers if in_pieces else 1)
         self._readable = ReadableStream(kind, path=path)
@@ -155,8 +155,9 @@ class VendorAnswer:
     def check(self) -> None:
         """Check that a message which others make of what `whole` refused tells what is wrong.
 
-        Of an error, of a blocked prompt and of half a stream some make a message like any other. What is odd
-        in an answer that has a finish of its own is for the reader of that message.
+        Of an error, of a blocked prompt, of half a stream and of half a tool call some make a message like
+        any other. One without a word is for its reader, where it has a finish of its own: it may have what
+        our wire does not ask for.
 
         Raises:
             UnavailableError: it does not.
@@ -165,7 +166,7 @@ class VendorAnswer:
         if wrong is None:
             return
         ends = wrong.answer is not None and bool(wrong.answer.finish_reason)
-        if not ends or wrong.failure.kind not in _TOLD_BY_CLIENTS:
+        if not ends or wrong.failure.kind is not FailureKind.EMPTY:
             raise UnavailableError(f"what came with status 200 is no answer, or half of one: {wrong}")
 
     def _read(self) -> ProviderAnswer:
@@ -199,6 +200,7 @@ class VendorAnswer:
             self._break(unreadable(FailureKind.MALFORMED, str(exc)))
             return b""
         for event in events:
+            self.is_over = self.is_over or is_end_mark(event.data)
             if self._failed is None:
                 self._hear(event)
         return b"".join(map(self._readable.written, events))

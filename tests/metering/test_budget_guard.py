@@ -17,7 +17,12 @@ from openai import AsyncOpenAI
 from pydantic import BaseModel
 
 from orchestrator import BudgetExceededError, BudgetGuard, CacheUse
-from orchestrator.core.errors import InvalidRequestError, PriceUnknownError, UnknownNameError
+from orchestrator.core.errors import (
+    InvalidRequestError,
+    PriceUnknownError,
+    UnavailableError,
+    UnknownNameError,
+)
 from orchestrator.core.money import nano_usd
 from orchestrator.drill.practice_config import addresses
 from orchestrator.metering import litellm_call as guarded_call
@@ -263,10 +268,13 @@ async def read_and_wait(stream: Any, begun: asyncio.Event) -> None:
 async def test_a_stream_that_breaks_off_is_never_booked_below_the_bill(
     guard: BudgetGuard, practice: PracticeServer, to, model: str, fault: str, how: str
 ) -> None:
-    """LiteLLM makes up an end for some of them; without the provider's last word all of the hold is booked."""
+    """LiteLLM makes up an end for some of them; without the provider's last word all of the hold is booked.
+
+    And its reader is told.
+    """
     practice.faults.add(Fault.parse(f"*:{fault},after_chunks=2"))
-    # Some it raises, of others it makes up an end.
-    with contextlib.suppress(litellm.exceptions.MidStreamFallbackError, litellm.exceptions.APIError):
+    told = (litellm.exceptions.MidStreamFallbackError, litellm.exceptions.APIError, UnavailableError)
+    with pytest.raises(told):
         if how == "completion":
             for _ in litellm.completion(**to(model, stream=True)):
                 pass
