@@ -34,8 +34,7 @@ from orchestrator.core.home_paths import expanded
 from orchestrator.core.private_folder import (
     make_private_file,
     make_private_folder,
-    planted,
-    words_on_planted,
+    refuse_planted,
 )
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.settings import Seconds, Settings
@@ -324,9 +323,7 @@ def make_private(folder: Path) -> None:
         OSError: it cannot be made, others may write it, or it is for other things, which stay as they are.
     """
     make_private_folder(folder)
-    strange = planted(folder)
-    if strange is not None:
-        raise PermissionError(errno.EACCES, words_on_planted(strange))
+    refuse_planted(folder)
     status = folder.stat()
     if hasattr(os, "geteuid") and status.st_uid != os.geteuid():
         msg = "it is another user's; name a folder of its own"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from orchestrator.cli.standard_streams import ReaderGoneError, settle_streams
 from orchestrator.core.errors import OrchestratorError
-from orchestrator.core.visible_text import visible
+from orchestrator.core.visible_text import brief, visible
 
 __all__ = ["main"]
 
@@ -88,7 +88,7 @@ def _print_error(error: OrchestratorError) -> None:
         return
     # Not `splitlines`: a form feed or U+2028 in what somebody wrote would begin a line of ours.
     for line in (visible(str(error)) or type(error).__name__).rstrip("\n").split("\n"):
-        _print_line(f"error: {line}")
+        _print_line(f"error: {brief(line)}")
     if error.request_id is not None:
         _print_line(f"request: {error.request_id}")
 
@@ -99,7 +99,9 @@ def _log_error(error: OrchestratorError) -> None:
 
     fields = {"error": type(error).__name__, "exit_code": error.exit_code}
     fields |= {} if error.request_id is None else {"request_id": error.request_id}
-    logging.getLogger("orchestrator.cli").error("%s", error.in_one_line, extra={"request_fields": fields})
+    logging.getLogger("orchestrator.cli").error(
+        "%s", brief(error.in_one_line), extra={"request_fields": fields}
+    )
 
 
 def _print_unexpected(error: Exception) -> int:

@@ -63,6 +63,15 @@ def check_folder_of(path: Path) -> None:
     if anybody_may_write(path.parent):
         words = "every user of this machine may write into its folder, take that right away with 'chmod o-w'"
         raise PermissionError(errno.EACCES, words, str(path.parent))
+    refuse_planted(path)
+
+
+def refuse_planted(path: Path) -> None:
+    """Check that no other user has put a file, or what leads to it, into a folder that everybody may write.
+
+    Raises:
+        OSError: one did; says where, and what to do.
+    """
     strange = planted(path)
     if strange is not None:
         raise PermissionError(errno.EACCES, words_on_planted(strange), str(path))

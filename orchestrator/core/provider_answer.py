@@ -17,7 +17,10 @@ class BilledUsage:
     reported_cost_nusd: NanoUsd | None = None
     """None when it does not say."""
     fee_nusd: NanoUsd = ZERO_NUSD
-    """OpenRouter's for a customer's own key, where it does not say what that key was charged: to be added."""
+    """OpenRouter's for a customer's own key, where it does not say what that key was charged: to be added.
+
+    Beside a reported cost it is that cost, which may be such a fee: it was not said whose key was charged.
+    """
     service_tier: str | None = None
     """The class of service that it was answered in."""
 

@@ -22,6 +22,10 @@ _ACTING = re.compile(
     "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"
 )
 
+_LONG_WORD = re.compile(r"\S{300,}")
+_WORD_BEGIN = 100
+_LINE_LETTERS_MAX = 2_000
+
 _EMPTY = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
     + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
@@ -32,6 +36,12 @@ _EMPTY = frozenset(
 def visible(text: str) -> str:
     r"""Return a text in which nothing acts on a terminal; `\r\n` is a new line as elsewhere."""
     return _ACTING.sub(_as_escape, text.replace("\r\n", "\n"))
+
+
+def brief(line: str) -> str:
+    """Return a line of ours in which no long word of somebody's stands whole, and which is no page itself."""
+    cut = _LONG_WORD.sub(lambda word: f"{word[0][:_WORD_BEGIN]}…", line)
+    return cut if len(cut) <= _LINE_LETTERS_MAX else f"{cut[:_LINE_LETTERS_MAX]}…"
 
 
 def shows_something(text: str) -> bool:

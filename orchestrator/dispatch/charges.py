@@ -19,6 +19,8 @@ logger = logging.getLogger("orchestrator.dispatch")
 
 _LEAST_PART = 100
 """No discount of a provider's leaves less than this part of a price."""
+_FEE_PART = 10
+"""OpenRouter's fee for a customer's own key is a twentieth of its host's price, which may be twice ours."""
 
 
 class Charge(NamedTuple):
@@ -48,7 +50,7 @@ def charge_of(send: PricedSend, billed: BilledUsage) -> Charge:
     model may have thought more than it wrote.
     """
     usage, reported_nusd = billed.usage, billed.reported_cost_nusd
-    if reported_nusd is not None and _is_believed(send, reported_nusd, usage):
+    if reported_nusd is not None and _is_believed(send, billed, reported_nusd):
         return Charge(reported_nusd, CostSource.PROVIDER, usage)
     charge = _bound(send, usage) if usage.estimated else _by_price_book(send, usage, billed.service_tier)
     if not billed.fee_nusd:
@@ -77,13 +79,15 @@ def charge_of_failure(
     return _bound(send, Usage(estimated=True))
 
 
-def _is_believed(send: PricedSend, reported_nusd: NanoUsd, usage: Usage) -> bool:
+def _is_believed(send: PricedSend, billed: BilledUsage, reported_nusd: NanoUsd) -> bool:
     """Return whether a reported cost is one: next to nothing for tokens that have a price is none.
 
-    Where they were not counted there was one of each at the least.
+    Nor is what may be a fee alone, and is as low as one. Where tokens were not counted there was one of each
+    at the least.
     """
-    counted = Usage(input_tokens=1, output_tokens=1) if usage.estimated else usage
-    return reported_nusd * _LEAST_PART >= send.price.cost_of(counted)
+    counted = Usage(input_tokens=1, output_tokens=1) if billed.usage.estimated else billed.usage
+    least_part = _FEE_PART if billed.fee_nusd else _LEAST_PART
+    return reported_nusd * least_part >= send.price.cost_of(counted)
 
 
 def _by_price_book(send: PricedSend, usage: Usage, service_tier: str | None) -> Charge:

@@ -17,7 +17,7 @@ import orjson
 from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from orchestrator.core.bounded_file import MIB, read_bounded
-from orchestrator.core.private_folder import make_private_file
+from orchestrator.core.private_folder import make_private_file, refuse_planted
 from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score
 
 FORMAT = 1
@@ -56,6 +56,7 @@ class Journal:
                 start's.
         """
         try:
+            refuse_planted(path)
             start = _locked(path.resolve())
         except Timeout:
             raise EvaluationError(

@@ -10,6 +10,7 @@ from contextlib import aclosing, closing
 
 import httpx
 
+from orchestrator.core.secret_values import SecretData, SecretText, secret_texts
 from orchestrator.ledger.contents import SECRET_MIN, without_secrets
 
 REFUSAL_BYTES_MAX = 64 * 1024
@@ -21,10 +22,11 @@ _ERROR_MARK = b'"error"'
 _LINE_BYTES_MAX = 4 * 1024 * 1024
 
 
-def without_echo(response: httpx.Response, sent: Mapping[str, str]) -> httpx.Response:
+def without_echo(response: httpx.Response, sent: Mapping[str, SecretText]) -> httpx.Response:
     """Return a response in which no header that was `sent` is quoted."""
     # Of `Bearer ...` the key alone, too.
-    secrets = (*sent.values(), *(value.rpartition(" ")[2] for value in sent.values()))
+    values = secret_texts(sent).values()
+    secrets = (*values, *(value.rpartition(" ")[2] for value in values))
     for name, value in tuple(response.headers.items()):
         if without_secrets(value, secrets=secrets, shortest=_KEY_MIN) != value:
             del response.headers[name]
@@ -40,7 +42,8 @@ class _Mask:
     """What is read of one response; a client reads lines too, so holding one back delays nothing."""
 
     def __init__(self, secrets: Sequence[str], *, is_refusal: bool) -> None:
-        self._secrets = secrets
+        # The response that it belongs to hangs on errors.
+        self._secrets = SecretData(secrets)
         self._is_refusal = self._is_error = is_refusal
         self._held = b""
         # A secret that begins before the cut is known as one by its end.
@@ -74,9 +77,8 @@ class _Mask:
         self._is_error = self._is_error or _ERROR_MARK in line
         text = line.decode("utf-8", "surrogateescape")
         shortest = _KEY_MIN if self._is_error else SECRET_MIN
-        return without_secrets(text, secrets=self._secrets, shortest=shortest).encode(
-            "utf-8", "surrogateescape"
-        )
+        secrets = self._secrets.get_secret_value()
+        return without_secrets(text, secrets=secrets, shortest=shortest).encode("utf-8", "surrogateescape")
 
 
 class _SyncMasked(httpx.SyncByteStream):

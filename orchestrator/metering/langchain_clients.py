@@ -26,7 +26,7 @@ from orchestrator.core.errors import InvalidRequestError, OrchestratorError, Una
 from orchestrator.core.payer import Payer
 from orchestrator.core.plain_data import check_depth
 from orchestrator.core.quiet_logs import quiet_libraries
-from orchestrator.core.secret_values import secret_text, secret_texts
+from orchestrator.core.secret_values import SecretText, secret_text
 from orchestrator.langchain.tracing import LangChainSettings, follow_config
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.metering.media_addresses import check_addresses
@@ -195,15 +195,15 @@ def native_client(  # noqa: PLR0913 -- one keyword for each independent thing
     return client
 
 
-def _headers_of(deployment: Deployment, local_model: LocalModel) -> dict[str, str]:
+def _headers_of(deployment: Deployment, local_model: LocalModel) -> dict[str, SecretText]:
     """Return the key and what config.yaml states, by names in small letters."""
     provider = deployment.provider
     key = (local_model.api_key if deployment.is_local else "") or secret_text(provider.api_key)
     name, scheme = (
         ("x-goog-api-key", "") if provider.kind is ProviderKind.GOOGLE else ("authorization", "Bearer ")
     )
-    own = {name: scheme + key} if key else {}
-    return own | {each.lower(): value for each, value in secret_texts(provider.headers).items()}
+    own = {name: SecretText(scheme + key)} if key else {}
+    return own | {each.lower(): value for each, value in provider.headers.items()}
 
 
 def _google_client(

@@ -22,6 +22,7 @@ from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.response_items import BodySize, responses_size
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.metering.vendor_bodies import check_chat, check_google, check_responses, inline_part
+from orchestrator.providers.litellm.free_errors import origin_of
 from orchestrator.providers.wire.wire_json import json_text
 
 Covers = Callable[..., bool]
@@ -52,8 +53,8 @@ class Leave:
 
     kind: ProviderKind
     upstream: str
-    host: str
-    """Where it was priced, and its port where it has one."""
+    origin: str
+    """Where it was priced: scheme, host, and its port where it has one."""
     covers: Covers
     is_asked: bool = False
     """Whether the client of the call asks before each request; then nothing has left that did not ask."""
@@ -105,8 +106,8 @@ class Leave:
             body = None
         if not isinstance(body, dict):
             return "LiteLLM would send something that is no request for an answer"
-        if request.url.netloc.decode() != self.host:
-            return f"LiteLLM would send it to another host than '{self.host}'"
+        if origin_of(request.url) != self.origin:
+            return f"LiteLLM would send it to another host than '{self.origin}'"
         if not self._is_for_model(request.url.path, body):
             return f"LiteLLM would not ask '{self.upstream}' for a chat answer"
         try:

@@ -34,10 +34,10 @@ from orchestrator.metering.litellm_call import (
     async_client,
     bounded,
     for_provider,
-    host_of,
     is_watched,
     metered_call_of,
     named,
+    priced_at,
     sent_once,
     sync_client,
     to_one_address,
@@ -205,9 +205,9 @@ def _held(
         sending = meter.open(
             size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared
         )
-        sending.host = host_of(call)
+        sending.origin = priced_at(call)
         sending.leave = Leave(
-            call.kind, call.upstream, sending.host, sending.covers,
+            call.kind, call.upstream, sending.origin, sending.covers,
             is_asked=asks_leave(arguments["client"]), waits_s=waits_s(arguments),
         )  # fmt: skip
         if call.kind is ProviderKind.OPENROUTER:
@@ -251,7 +251,7 @@ def _fail(sending: MeteredSend, error: BaseException) -> None:
     failure = failure_of(error)
     sending.was_sent = sending.was_sent and not (
         (failure.kind in _NOT_BEGUN and not sending.has_left)
-        or was_unconnected(error, host=sending.host)
+        or was_unconnected(error, origin=sending.origin)
         or _was_handed_to_nobody(sending)
     )
     sending.began = sending.began or not was_refused(error)

@@ -83,7 +83,7 @@ class MeteredSend:
         """What may leave for it, for code that hands the request to a client of others."""
         self.passed: set[str] = set()
         """Through which of LiteLLM's functions it has gone: each once."""
-        self.host = ""
+        self.origin = ""
         """Where it goes, for code that has to tell a connection there from one elsewhere."""
         self.upstream_id: str | None = None
         self.was_sent = True

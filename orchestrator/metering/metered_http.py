@@ -11,7 +11,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 from weakref import finalize
 
 import httpx
@@ -21,11 +20,13 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
+from orchestrator.core.secret_values import SecretText, secret_texts
 from orchestrator.metering.echoed_keys import without_echo
 from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.metering.vendor_bodies import bounded_body
+from orchestrator.providers.litellm.free_errors import origin_of
 from orchestrator.providers.tls import shared_tls_context
 from orchestrator.providers.wire.proxies import ProxiesOfEnvironment
 
@@ -40,7 +41,7 @@ class VendorAddress:
     kind: ProviderKind
     upstream: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, SecretText] = field(default_factory=dict, repr=False)
     """What goes along, by names in small letters: the key, and what config.yaml states; no client has it."""
 
 
@@ -119,7 +120,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _with_key(self, request: httpx.Request) -> httpx.Request:
         """Return a request with the key; the client's own, which hangs on its errors, stays without."""
         headers = request.headers.copy()
-        headers.update(self._address.headers)
+        headers.update(secret_texts(self._address.headers))
         return httpx.Request(
             request.method,
             request.url,
@@ -147,7 +148,7 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _begun(self, request: httpx.Request) -> "_Tap | None":
         """Hold the money of a request; None for one that is free."""
-        if request.url.netloc.decode() != urlsplit(self._address.url).netloc:
+        if origin_of(request.url) != origin_of(httpx.URL(self._address.url)):
             raise InvalidRequestError("a metered client sends to the address of config.yaml alone")
         if self._address.kind is ProviderKind.GOOGLE and request.url.path.endswith(_FREE_METHOD):
             return None

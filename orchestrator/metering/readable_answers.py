@@ -6,7 +6,7 @@ tool calls of one index they make one. An answer that has been paid for would be
 JSON, is handed on for them to fail at.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -26,6 +26,10 @@ _NAMES: Mapping[str, Any] = {"id": "", "created": 0, "model": ""}
 """What LiteLLM asks each chunk of OpenRouter for."""
 
 _RESPONSES = "/responses"
+_GROWING = ("content", "arguments")
+"""What an item of a stream gets piece by piece."""
+_SPOKEN: Mapping[str, str] = {"output_text": "text", "refusal": "refusal"}
+"""Parts of a message, and where their words stand."""
 
 _Object = dict[str, Any]
 _WriteCall = Callable[[int, Any], Any]
@@ -110,7 +114,10 @@ def readable_body(kind: ProviderKind, path: str, body: bytes, *, in_pieces: bool
     if kind is ProviderKind.GOOGLE and mended.get("candidates") and "usageMetadata" not in mended:
         # LiteLLM takes no answer without one.
         mended = {**mended, "usageMetadata": {}}
-    if in_pieces and not path.endswith(_RESPONSES):
+    is_response = path.endswith(_RESPONSES)
+    if in_pieces and is_response and isinstance(mended.get("status"), str):
+        return b"".join(map(_event, _responses_events(mended)))
+    if in_pieces and not is_response:
         return _line(b"", json_text(_as_piece(mended)).encode()) + (
             b"" if kind is ProviderKind.GOOGLE else _END
         )
@@ -124,6 +131,32 @@ def _as_piece(value: _Object) -> _Object:
         return value
     pieces = [{**each, "delta": each.get("message")} if isinstance(each, dict) else each for each in choices]
     return {**value, "object": "chat.completion.chunk", "choices": pieces}
+
+
+def _responses_events(value: _Object) -> Iterator[_Object]:
+    """Yield a whole answer of the Responses API as the events of a stream."""
+    yield {"type": "response.created", "response": {**value, "status": "in_progress", "output": []}}
+    output = value.get("output")
+    for place, item in enumerate(output if isinstance(output, list) else []):
+        if not isinstance(item, dict):
+            continue
+        where = {"output_index": place, "item_id": item.get("id")}
+        begun = {name: type(item[name])() for name in _GROWING if isinstance(item.get(name), str | list)}
+        yield {"type": "response.output_item.added", **where, "item": {**item, **begun}}
+        if item.get("arguments"):
+            yield {"type": "response.function_call_arguments.delta", **where, "delta": item["arguments"]}
+        content = item.get("content")
+        for index, part in enumerate(content if isinstance(content, list) else []):
+            for kind, name in _SPOKEN.items():
+                if isinstance(part, dict) and part.get("type") == kind:
+                    words = {"content_index": index, "delta": part.get(name)}
+                    yield {"type": f"response.{kind}.delta", **where, **words}
+        yield {"type": "response.output_item.done", **where, "item": item}
+    yield {"type": f"response.{value.get('status')}", "response": value}
+
+
+def _event(value: _Object) -> bytes:
+    return _line(b"event: " + value["type"].encode() + b"\n", json_text(value).encode())
 
 
 def _line(head: bytes, data: bytes) -> bytes:

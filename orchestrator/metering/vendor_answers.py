@@ -25,11 +25,8 @@ from orchestrator.providers.wire.body_reading import (
 from orchestrator.providers.wire.failures import failure_of_reply
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
 from orchestrator.providers.wire.stream_letters import StreamLetters
-from orchestrator.providers.wire.tool_call_assembly import TOO_DEEP
 
 _OK = 200
-_TOLD_BY_CLIENTS = frozenset({FailureKind.EMPTY, FailureKind.MALFORMED})
-"""Where an answer has a finish: one may be empty that has what our wire does not ask for."""
 
 
 class _Reader(Protocol):
@@ -175,8 +172,9 @@ class VendorAnswer:
     def check(self) -> None:
         """Check that a message which others make of what `whole` refused tells what is wrong.
 
-        Of an error, of a blocked prompt and of half a stream some make a message like any other. What is odd
-        in an answer that has a finish of its own is for the reader of that message.
+        Of an error, of a blocked prompt, of half a stream and of half a tool call some make a message like
+        any other. One without a word is for its reader, where it has a finish of its own: it may have what
+        our wire does not ask for.
 
         Raises:
             UnavailableError: it does not.
@@ -188,9 +186,7 @@ class VendorAnswer:
         if wrong is None:
             return
         ends = wrong.answer is not None and bool(wrong.answer.finish_reason)
-        # At a depth of their own clients end in a RecursionError.
-        is_told = wrong.failure.kind in _TOLD_BY_CLIENTS and not wrong.detail.endswith(TOO_DEEP)
-        if not ends or not is_told:
+        if not ends or wrong.failure.kind is not FailureKind.EMPTY:
             raise UnavailableError(f"what came with status 200 is no answer, or half of one: {wrong}")
 
     def _read(self) -> ProviderAnswer:

@@ -25,7 +25,7 @@ from orchestrator.config.effective import secrets_of
 from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.errors import AnswerNotRecordedError, StateError
 from orchestrator.core.money import ZERO_NUSD
-from orchestrator.core.private_folder import make_private_file, make_private_folder
+from orchestrator.core.private_folder import make_private_file, make_private_folder, refuse_planted
 from orchestrator.core.reply import CacheState, ChatReply
 from orchestrator.core.request import CacheUse, ChatRequest
 from orchestrator.ledger.contents import without_secrets
@@ -127,6 +127,7 @@ class AnswerFile:
 
     def _read(self) -> Iterator[bytes]:
         try:
+            refuse_planted(self.path)
             yield from read_bounded(self.path, bytes_max=_BYTES_MAX).splitlines()
         except FileNotFoundError:
             if not self.adds:

@@ -8,6 +8,7 @@ from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.formatting import money
 from orchestrator.core.plan import Candidate, Excluded, Plan
 from orchestrator.core.reply import Attempt, ChatReply
+from orchestrator.core.visible_text import brief
 from orchestrator.routing.explaining import shares_of, what_would_change
 
 
@@ -74,7 +75,7 @@ def plain_error(error: OrchestratorError) -> dict[str, Any]:
     """Return an error: its type, what to do, and the request that it ended."""
     return {
         "type": type(error).__name__,
-        "message": error.in_one_line,
+        "message": brief(error.in_one_line),
         "exit_code": error.exit_code,
         "request_id": error.request_id,
     }

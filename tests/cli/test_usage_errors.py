@@ -37,6 +37,29 @@ def test_a_program_that_asks_for_json_reads_the_error_of_a_wrong_use(run):
     assert orjson.loads(ran.out)["error"]["type"] == "CommandError"
 
 
+@pytest.mark.parametrize("value", ["x" * 5_000, "x y " * 2_000], ids=["a word", "words"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(
+            ("report", "--month"),
+            ("report", "--tenant"),
+            ("ledger", "reconcile", "--as"),
+            ("chain", "--from"),
+        ),
+        *(("drill",), ("requests",), ("keys", "revoke"), ("experiment", "show"), ("--config",), ()),
+        *(("ledger", "restore"), ("eval", "--practice", "--data"), ("serve", "--demo", "--host")),
+    ],
+)
+def test_no_error_repeats_a_long_value(run, command, value):
+    ran = run(*command, value)
+    assert ran.code != 0
+    assert len(ran.err) < 2_500
+    assert "…" in ran.err or "xxx" not in ran.err
+    told = run(*command, value, "--json").out
+    assert len(told) < 3_000
+
+
 def test_ctrl_c_at_a_question_is_an_interruption(run, monkeypatch):
     """As anywhere else: 130."""
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from orchestrator.core.visible_text import shows_something, visible, visible_json
+from orchestrator.core.visible_text import brief, shows_something, visible, visible_json
 
 ACTING = {
     "a title": ("\x1b]0;owned\x07", "\\x1b]0;owned\\x07"),
@@ -59,3 +59,9 @@ def test_json_says_the_same_and_does_not_act(kind: str) -> None:
 def test_spaces_and_what_has_no_width_show_nothing() -> None:
     assert not any(map(shows_something, ("", " \n\t\u3000", "\u200b\ufeff", "\0", "\u2060 \u00ad")))
     assert all(map(shows_something, ("a", "\u200bạ", "👩‍👩‍👧", "\n.")))
+
+
+def test_a_line_with_a_long_word_or_of_pages_is_cut():
+    assert brief("no month '2026-11'") == "no month '2026-11'"
+    assert brief(f"no month '{'x' * 5_000}' here") == f"no month '{'x' * 99}… here"
+    assert len(brief("x y " * 5_000)) == 2_001

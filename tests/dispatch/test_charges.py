@@ -132,6 +132,10 @@ def at_bound(booked) -> bool:
         ({"cost": 1e-12}, None, "price_book"),
         ({"cost": "0.0000000001"}, None, "price_book"),
         ({"cost": 0, "is_byok": True}, None, "price_book"),
+        # A twentieth of the price, which is 105,000: a fee, unless it is said that no key of the customer's own was charged.
+        ({"cost": 0.00000525, "is_byok": True}, 110_250, "price_book"),
+        ({"cost": 0.00000525}, 110_250, "price_book"),
+        ({"cost": 0.00000525, "is_byok": False}, 5_250, "provider"),
         ({}, None, "price_book"),
     ],
 )  # fmt: skip

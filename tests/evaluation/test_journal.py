@@ -1,6 +1,7 @@
 """What was answered is written down at once, and nothing is asked twice."""
 
 import errno
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from orchestrator.core.reply import ToolCall
 from orchestrator.evaluation.case import Answer, EvaluationError, Score
 from orchestrator.evaluation.journal import Journal, results_beside
 from tests.evaluation.conftest import row
+from tests.support.unprivileged import NOBODY
 
 SETUP = {"use_case": "cost_sensitive", "practice": False}
 ANSWER = Answer(text="đang giao", tool_calls=(ToolCall("1", "find", "{}"),), cost_nusd=7, deployment="d")
@@ -104,11 +106,7 @@ def test_two_starts_at_once_cannot_have_one_file_by_whichever_name(path, tmp_pat
 def test_a_start_that_was_killed_or_refused_keeps_nobody_out(path):
     program = f"""
 import os, signal
-import signal
-import subprocess
-import sys
 from pathlib import Path
-
 from orchestrator.evaluation.journal import Journal
 kept = Journal.opened(Path({str(path)!r}), setup={SETUP!r})
 os.kill(os.getpid(), signal.SIGKILL)
@@ -146,4 +144,15 @@ def test_a_lock_whose_file_cannot_be_deleted_is_given_back(path, monkeypatch):
     with monkeypatch.context() as windows:
         windows.setattr(Path, "unlink", refuse)
         journal.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives a file to another user")
+def test_results_that_another_user_has_put_there_are_nobodys(path):
+    """Else answers of theirs decide which model is used, and they may read ours."""
+    Journal.opened(path, setup=SETUP).close()
+    os.chown(path, NOBODY, NOBODY)
+    path.parent.chmod(0o1777)
+    with pytest.raises(EvaluationError, match="another user of this machine has put"):
+        Journal.opened(path, setup=SETUP)
+    path.parent.chmod(0o755)
     Journal.opened(path, setup=SETUP).close()

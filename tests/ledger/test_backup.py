@@ -15,6 +15,7 @@ from orchestrator.ledger.backup import back_up, restore
 from orchestrator.ledger.opening import LedgerSettings
 from orchestrator.ledger.reader import LedgerReader
 from tests.support.filled_book import Book, Outcome
+from tests.support.unprivileged import NOBODY
 
 NOW = datetime(2026, 11, 28, 5, 0, tzinfo=UTC)
 
@@ -204,3 +205,16 @@ def test_holds_that_were_open_are_counted(book, settings, path, tmp_path):
     backup = back_up(settings, tmp_path / "b", now=NOW)
     book.ledger.close()
     assert restore(settings, backup.path, now=NOW).open_holds == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives a file to another user")
+def test_no_backup_is_put_back_that_another_user_has_put_there(book, settings, path, tmp_path):
+    """It would say what is spent."""
+    backup = back_up(settings, tmp_path / "b", now=NOW)
+    book.ledger.close()
+    os.chown(backup.path, NOBODY, NOBODY)
+    backup.path.parent.chmod(0o1777)
+    with pytest.raises(LedgerError, match="another user of this machine has put"):
+        restore(settings, backup.path, now=NOW)
+    backup.path.parent.chmod(0o755)
+    assert restore(settings, backup.path, now=NOW).former is not None

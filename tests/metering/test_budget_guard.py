@@ -268,10 +268,13 @@ async def read_and_wait(stream: Any, begun: asyncio.Event) -> None:
 async def test_a_stream_that_breaks_off_is_never_booked_below_the_bill(
     guard: BudgetGuard, practice: PracticeServer, to, model: str, fault: str, how: str
 ) -> None:
-    """LiteLLM makes up an end for some of them; without the provider's last word all of the hold is booked."""
+    """LiteLLM makes up an end for some of them; without the provider's last word all of the hold is booked.
+
+    And its reader is told.
+    """
     practice.faults.add(Fault.parse(f"*:{fault},after_chunks=2"))
-    broken = (litellm.exceptions.MidStreamFallbackError, litellm.exceptions.APIError, UnavailableError)
-    with pytest.raises(broken):
+    told = (litellm.exceptions.MidStreamFallbackError, litellm.exceptions.APIError, UnavailableError)
+    with pytest.raises(told):
         if how == "completion":
             for _ in litellm.completion(**to(model, stream=True)):
                 pass
@@ -620,7 +623,7 @@ async def test_no_prompt_stands_in_any_log(
     assert "Xin ch" not in caplog.text
 
 
-@pytest.mark.parametrize("when", ["host_of", "is_watched"])
+@pytest.mark.parametrize("when", ["priced_at", "is_watched"])
 async def test_an_interrupt_before_the_send_leaves_nothing_held_and_costs_nothing(
     guard: BudgetGuard, practice: PracticeServer, to, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:

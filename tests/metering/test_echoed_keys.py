@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from orchestrator.core.secret_values import SecretText
 from orchestrator.metering.echoed_keys import without_echo
 
 KEY = "sk-the-whole-key-of-config"
@@ -86,7 +87,7 @@ def test_an_answer_passes_as_it_came_but_for_the_key(size: int) -> None:
         raw = body.encode()
         blocks = [raw[start : start + size] for start in range(0, len(raw), size)]
         response = httpx.Response(200, stream=Blocks(blocks))
-        return without_echo(response, dict(enumerate(sent))).read().decode()  # type: ignore[arg-type]
+        return without_echo(response, dict(enumerate(map(SecretText, sent)))).read().decode()  # type: ignore[arg-type]
 
     assert shown(answer, "Bearer ollama") == answer
     assert shown(f"data: {KEY}\n{answer}", f"Bearer {KEY}") == f"data: ********\n{answer}"

@@ -6,8 +6,10 @@ import logging
 import re
 import traceback
 import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -529,6 +531,23 @@ def test_a_file_that_does_not_tell_its_tokens_is_held_for_as_a_whole_context(
     assert practice.requests == ()
 
 
+def _reachable(client: object) -> list[object]:
+    """Return the values that `vars` shows of a client and of what it holds, however deep."""
+    shown: dict[int, object] = {}
+    waiting: list[object] = [client]
+    while waiting:
+        one = waiting.pop()
+        if id(one) in shown or isinstance(one, type | ModuleType):
+            continue
+        shown[id(one)] = one
+        holders = [*one.values()] if isinstance(one, Mapping) else []
+        holders += [*one] if isinstance(one, list | tuple) else []
+        names = getattr(type(one), "__slots__", ())
+        waiting += [*holders, *getattr(one, "__dict__", {}).values()]
+        waiting += [getattr(one, name, None) for name in names if not name.startswith("_")]
+    return [one for one in shown.values() if isinstance(one, str | bytes)]
+
+
 @pytest.mark.parametrize("provider", ["openai", "google"])
 def test_no_client_holds_the_key_or_a_header_of_config(make_orchestrator, provider: str) -> None:
     """LangChain writes its objects into traces and cache keys."""
@@ -539,7 +558,9 @@ def test_no_client_holds_the_key_or_a_header_of_config(make_orchestrator, provid
         )
         name = {"openai": "openai/gpt-6-luna", "google": "google/gemini-3.8-flash"}[provider]
         client = orchestrator.native(name, tenant="acme")
-        shown = f"{client!r}{client}{client.to_json()}{client.model_dump()}{dumps(client)}"
+        shown = (
+            f"{client!r}{client}{client.to_json()}{client.model_dump()}{dumps(client)}{_reachable(client)}"
+        )
         assert "of-config" not in shown
         # Another key would be refused.
         assert client.invoke("Xin chào").content

@@ -115,6 +115,19 @@ async def test_a_call_leaves_for_the_host_that_it_was_priced_at(
 
 
 @pytest.mark.parametrize("model", MODELS)
+async def test_a_call_priced_over_tls_does_not_leave_in_plain_text(
+    guard, practice: PracticeServer, to, listed, model: str
+) -> None:
+    """At the same host: who listens on the way would read the key and the prompt."""
+    call = to(model)
+    listed(Meddling({"api_base": call["api_base"]}))
+    safe = call["api_base"].replace("http://", "https://")
+    with pytest.raises(InvalidRequestError, match="another host than 'https://"):
+        await litellm.acompletion(**{**call, "api_base": safe})
+    assert (practice.requests, standing(guard)) == ((), (0, 0))
+
+
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("how", ["completion", "acompletion"])
 @pytest.mark.parametrize(
     ("setting", "value", "why"),
@@ -372,7 +385,7 @@ def request_of(body: bytes, path: str = "/v1/chat/completions") -> httpx.Request
 
 def test_a_leave_is_for_one_request_and_for_another_only_after_a_refusal_that_is_not_billed() -> None:
     body = orjson.dumps({"model": "m", "messages": HELLO, "max_tokens": 5})
-    leave = Leave(ProviderKind.OPENAI, "m", "127.0.0.1", lambda *_, **__: True)
+    leave = Leave(ProviderKind.OPENAI, "m", "http://127.0.0.1", lambda *_, **__: True)
     leave.use(request_of(body))
     leave.last_status = 422
     leave.use(request_of(body))
@@ -394,7 +407,7 @@ def test_a_leave_is_for_one_request_and_for_another_only_after_a_refusal_that_is
     ],
 )
 def test_what_has_no_bound_has_no_leave(body: bytes, path: str) -> None:
-    leave = Leave(ProviderKind.OPENAI, "m", "127.0.0.1", lambda *_, **__: True)
+    leave = Leave(ProviderKind.OPENAI, "m", "http://127.0.0.1", lambda *_, **__: True)
     with pytest.raises(InvalidRequestError, match="nothing was sent"):
         leave.use(request_of(body, path))
     assert not leave.is_used

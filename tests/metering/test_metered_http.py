@@ -34,11 +34,9 @@ def spent(orchestrator) -> int:
     return max((one.spent for one in orchestrator.standings()), default=0)
 
 
-def test_another_address_is_refused(http_to, practised) -> None:
-    with (
-        httpx.Client(transport=http_to("http://127.0.0.1:9/v1")) as client,
-        pytest.raises(InvalidRequestError),
-    ):
+@pytest.mark.parametrize("configured", ["http://127.0.0.1:9/v1", "https://127.0.0.1:10/v1"])
+def test_another_address_is_refused(http_to, practised, configured: str) -> None:
+    with httpx.Client(transport=http_to(configured)) as client, pytest.raises(InvalidRequestError):
         client.post("http://127.0.0.1:10/v1/chat/completions", json=BODY)
     assert (held(practised), spent(practised)) == (0, 0)
 

@@ -112,9 +112,13 @@ async def test_an_answer_deeper_than_a_client_reads_is_an_error_of_ours(
     call = {"functionCall": {"name": "f", "args": nested(levels)}}
     candidate = {"content": {"role": "model", "parts": [call]}, "finishReason": "STOP"}
     vendor.body = {"candidates": [candidate], "usageMetadata": USED}
-    with pytest.raises(UnavailableError, match="deep in each other"):
+    with pytest.raises(UnavailableError, match="no answer, or half of one"):
         await client(GOOGLE).ainvoke("Xin chào")
     assert standing(orchestrator) == (USED_NUSD, 0)
+    # Its events are handed on as they come.
+    vendor.is_stream = True
+    with pytest.raises(UnavailableError, match="deep in each other|no answer, or half of one"):
+        [_ async for _ in client(GOOGLE).astream("Xin chào")]
 
 
 @pytest.mark.parametrize("name", [GOOGLE, OPENAI])

@@ -1,6 +1,8 @@
 """What goes to the Responses API of a practice provider is booked as the provider bills it."""
 
+import asyncio
 import contextlib
+import json
 from typing import Any
 
 import litellm
@@ -12,6 +14,7 @@ from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import sources, standing
 from tests.metering.test_langchain_clients import standing as native_standing
 from tests.providers.test_one_attempt import TOOL
+from tests.providers.wire.misbehaving import Exchanged, serving
 
 make_guard, guard, to = with_guard.make_guard, with_guard.guard, with_guard.to
 QUESTION = "find_order: đơn DH1001 đâu?"
@@ -107,3 +110,46 @@ def test_an_odd_bill_of_that_api_is_booked_at_what_is_charged(
     assert held == 0
     billed = practice.bill.total_nusd()
     assert spent == billed if bill == "priority" else spent >= billed > 0
+
+
+async def test_a_whole_response_in_the_place_of_a_stream_is_an_answer(
+    guard: BudgetGuard, make_orchestrator, to
+) -> None:
+    """It was paid for, and the clients failed at it or found nothing in it."""
+    text = {"type": "output_text", "text": "Xin chào", "annotations": []}
+    said = {"type": "message", "id": "m1", "role": "assistant", "status": "completed", "content": [text]}
+    called = {
+        "type": "function_call",
+        "id": "f1",
+        "call_id": "c1",
+        "name": "find_order",
+        "arguments": '{"id":"a"}',
+    }
+    counts = {"input_tokens": 100, "output_tokens": 5, "total_tokens": 105}
+    details = {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    head = {
+        "id": "resp_1",
+        "object": "response",
+        "created_at": 1,
+        "model": "gpt-6-luna",
+        "status": "completed",
+    }
+    body = json.dumps({**head, "output": [said, called], "usage": {**counts, **details}}).encode()
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.answer(body)
+
+    async with serving(answer) as server:
+        guarded = to("openai/gpt-6-luna", tools=[TOOL], reasoning_effort="high")
+        guarded = {**guarded, "api_base": server.base_url, "stream": True}
+        threaded = await asyncio.to_thread(lambda: list(litellm.completion(**guarded)))
+        for chunks in (threaded, [chunk async for chunk in await litellm.acompletion(**guarded)]):
+            message = litellm.stream_chunk_builder(chunks).choices[0].message
+            assert (message.content, message.tool_calls[0].function.arguments) == ("Xin chào", '{"id":"a"}')
+        orchestrator = make_orchestrator({"providers": {"openai": {"base_url": server.base_url}}})
+        client = orchestrator.native("openai/gpt-6-luna", tenant="acme", reasoning_effort="high")
+        first, *rest = [piece async for piece in client.bind_tools([TOOL]).astream(QUESTION)]
+        assert sum(rest, first).text == "Xin chào"
+        assert sum(rest, first).tool_calls[0]["args"] == {"id": "a"}
+    assert sources(guard) == ["price_book"] * 3
+    assert native_standing(orchestrator) == (3 * 12_500, 0)

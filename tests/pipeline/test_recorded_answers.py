@@ -1,5 +1,6 @@
 """Answers come from a file at no cost; what it has not is asked and written, or an error that says what differs."""
 
+import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from orchestrator.pipeline.recorded_answers import AnswerFile
 from orchestrator.practice import PracticeToolCall, Scripted
 from orchestrator.providers.in_memory import InMemoryTransport
 from tests.chains.samples import ITEM, LABEL, written
+from tests.support.unprivileged import NOBODY
 
 
 @pytest.fixture
@@ -170,3 +172,16 @@ def test_what_no_file_records_is_refused_while_replaying_and_nobody_is_asked(mak
         with pytest.raises(AnswerNotRecordedError, match="nobody is asked"):
             replaying.native("openai/gpt-6-luna")
     assert not transport.bill.charges
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives a file to another user")
+@pytest.mark.parametrize("adds", [True, False])
+def test_answers_that_another_user_has_put_there_are_nobodys(path, adds):
+    path.parent.mkdir()
+    path.touch()
+    os.chown(path, NOBODY, NOBODY)
+    path.parent.chmod(0o1777)
+    with pytest.raises(StateError, match="another user of this machine has put"):
+        AnswerFile(path, adds=adds)
+    path.parent.chmod(0o755)
+    AnswerFile(path, adds=adds)

@@ -18,7 +18,7 @@ from urllib.parse import quote
 from orchestrator.core.errors import LedgerError
 from orchestrator.core.private_folder import make_private_folder
 from orchestrator.core.whole_file import name_beside
-from orchestrator.ledger.sqlite.file_identity import check_plain
+from orchestrator.ledger.sqlite.file_identity import check_owner, check_plain
 from orchestrator.ledger.sqlite.schema import VERSION, migrate
 
 _COMPANIONS = ("-wal", "-shm", "-journal")
@@ -62,10 +62,13 @@ def put_back(source: Path, ledger: Path, *, aside: str) -> Path | None:
     Returns where the former file is, None where there was none.
 
     Raises:
-        LedgerError: the copy cannot be read or is damaged, or a process has the ledger open.
+        LedgerError: the copy cannot be read or is damaged, a process has the ledger open, or another user has
+            put one of them there.
     """
     if not source.is_file():
         raise LedgerError(f"there is no file {source}")
+    for file in (source, ledger):
+        check_owner(file)
     with _problems(ledger, "cannot be replaced"):
         make_private_folder(ledger.parent)
         with _unfinished(ledger) as copy:

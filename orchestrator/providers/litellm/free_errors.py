@@ -17,12 +17,17 @@ def was_refused(error: BaseException) -> bool:
     return any(_is_refusal(below) for below in _chain(error))
 
 
-def was_unconnected(error: BaseException, *, host: str) -> bool:
-    """Return whether there was no connection to `host`, and not only none to where it redirected."""
+def origin_of(url: httpx.URL) -> str:
+    """Return to whom an address leads, and how: `http` shows key and prompt on the way."""
+    return f"{url.scheme}://{url.netloc.decode()}"
+
+
+def was_unconnected(error: BaseException, *, origin: str) -> bool:
+    """Return whether there was no connection to `origin`, and not only none to where it redirected."""
     return any(
         isinstance(below, httpx.ConnectError | httpx.ConnectTimeout)
         and not _broke(below)
-        and below.request.url.netloc.decode() == host
+        and origin_of(below.request.url) == origin
         for below in _chain(error)
     )
 

@@ -157,6 +157,7 @@ def _finish_of(part: Mapping[str, Any]) -> str | None:
 def _parts_of(event: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield what may hold a finish, an error or counts: the whole, its choices, its inner parts."""
     listed: list[Any] = [event, event.get("message"), event.get("delta"), event.get("response")]
+    listed.append(event.get("x_groq"))
     for name in ("choices", "candidates"):
         inner = event.get(name)
         choices = inner if isinstance(inner, list) else []

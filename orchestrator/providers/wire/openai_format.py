@@ -118,9 +118,10 @@ class OpenAiReader:
             if len(data["choices"]) > 1 and _pieces_at(draft.place, data["choices"]) > 1:
                 raise draft.malformed("two pieces of one answer stand in one event")
         error = data if is_error and data.get("error") is None else _error_in(data, choice)
-        usage = data.get("usage")
+        has_finish = bool((choice or {}).get("finish_reason"))
+        usage = data.get("usage") or (_usage_elsewhere(data, choice) if has_finish else None)
         if isinstance(usage, Mapping):
-            ends = error is not None or bool((choice or {}).get("finish_reason"))
+            ends = error is not None or has_finish
             draft.count(usage, ends=ends, alone=choice is None)
         delta = self._take_delta(_piece_of(draft, choice)) if choice is not None else None
         if error is not None:
@@ -148,6 +149,12 @@ class OpenAiReader:
 
 def _usage_reader(*, reports_cost: bool) -> Callable[[Any], CountedUsage]:
     return partial(read_openai_usage, reports_cost=reports_cost)
+
+
+def _usage_elsewhere(data: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Any:
+    """Return the usage that stands with a stream's finish where Groq and Moonshot write it."""
+    groqs = data.get("x_groq")
+    return (groqs if isinstance(groqs, Mapping) else choice or {}).get("usage")
 
 
 def _take_names(draft: AnswerDraft, data: Mapping[str, Any]) -> None:

@@ -13,11 +13,10 @@ from orchestrator.core.call_ids import TakenIds
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.reply import ToolCall, ToolCallDelta
 from orchestrator.providers.wire.answer_checks import unreadable
-from orchestrator.providers.wire.wire_json import are_too_deep, arguments_text, index_of, json_text
+from orchestrator.providers.wire.wire_json import arguments_text, index_of, json_text
 
 CALLS_MAX = 256
 """Of one answer; OpenAI takes 128 tools."""
-TOO_DEEP = "with arguments that lie too deep in each other to be read"
 CUT_CALL = "a tool call was cut off by the limit of output tokens and is left out"
 
 
@@ -104,7 +103,8 @@ class ToolCallAssembly:
             if arguments is None:
                 if was_cut and call is self._calls[-1]:
                     return tuple(whole), True
-                raise unreadable(FailureKind.MALFORMED, f"tool call {call.place} comes {_fault_of(call)}")
+                part = "arguments that are a JSON object" if call.name else "a name"
+                raise unreadable(FailureKind.MALFORMED, f"tool call {call.place} comes without {part}")
             call.id = call.id or self._ids.take(f"call_{id_suffix}{call.place}")
             whole.append(ToolCall(call.id, call.name, arguments))
         return tuple(whole), False
@@ -162,9 +162,3 @@ def _arguments(value: Any) -> str | None:
     if isinstance(value, Mapping):
         return json_text(value)
     raise unreadable(FailureKind.MALFORMED, "the arguments of a tool call are neither text nor an object")
-
-
-def _fault_of(call: _GrowingCall) -> str:
-    if not call.name:
-        return "without a name"
-    return TOO_DEEP if are_too_deep(call.text) else "without arguments that are a JSON object"

@@ -28,7 +28,10 @@ class CountedUsage:
     usage: Usage
     reported_cost_nusd: NanoUsd | None = None
     fee_nusd: NanoUsd = ZERO_NUSD
-    """OpenRouter's for a customer's own key, where it does not say what that key was charged: to be added."""
+    """OpenRouter's for a customer's own key, where it does not say what that key was charged: to be added.
+
+    Where it does not say whose key that was, it is the reported cost once more, which may be this fee.
+    """
     contradicts: bool = False
 
     def of(self, answer_says_something: bool) -> "CountedUsage":  # noqa: FBT001 -- its only fact
@@ -295,7 +298,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _openrouter_charge(raw: Mapping[str, Any]) -> tuple[NanoUsd | None, NanoUsd]:
-    """Return what OpenRouter says that it cost, and its fee where it says that alone."""
+    """Return what OpenRouter says that it cost, and its fee where that may be all that it says."""
     details, is_byok = _mapping(raw.get("cost_details")), raw.get("is_byok")
     upstream = details.get("upstream_inference_cost")
     if upstream is None:
@@ -303,7 +306,7 @@ def _openrouter_charge(raw: Mapping[str, Any]) -> tuple[NanoUsd | None, NanoUsd]
         known = [part for part in parts if part is not None]
         upstream = to_usd(sum(known)) if len(known) == len(parts) else None
     cost = openrouter_cost(raw.get("cost"), upstream, is_byok=is_byok)
-    is_fee = cost is None and is_byok is not None and is_byok is not False
+    is_fee = upstream is None and is_byok is not False
     return cost, (_dollars(raw.get("cost")) or ZERO_NUSD) if is_fee else ZERO_NUSD
 
 

@@ -110,7 +110,8 @@ def arguments_text(text: str) -> str | None:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         is_strict, value = False, _decoded(text.encode())
-    if not isinstance(value, dict) or _is_deep(text, value):
+    may_be_deep = text.count("{") + text.count("[") > ARGUMENTS_DEPTH_MAX
+    if not isinstance(value, dict) or (may_be_deep and is_deeper(value, ARGUMENTS_DEPTH_MAX)):
         return None
     if is_strict:
         return text
@@ -118,16 +119,6 @@ def arguments_text(text: str) -> str | None:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except ValueError:
         return None
-
-
-def are_too_deep(text: str) -> bool:
-    """Return whether arguments lie too deep in each other, of those that `arguments_text` does not take."""
-    return _is_deep(text, _decoded(text.encode()))
-
-
-def _is_deep(text: str, value: Any) -> bool:
-    may_be = text.count("{") + text.count("[") > ARGUMENTS_DEPTH_MAX
-    return may_be and is_deeper(value, ARGUMENTS_DEPTH_MAX)
 
 
 def index_of(value: Any) -> int | None:

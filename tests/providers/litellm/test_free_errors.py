@@ -38,11 +38,11 @@ def test_a_status_that_litellm_makes_up_is_none() -> None:
 def test_no_connection_to_the_host_is_free_and_none_behind_a_redirect_is_not() -> None:
     for kind in (httpx.ConnectError, httpx.ConnectTimeout):
         outer = raised_from(RuntimeError(), kind("x", request=REQUEST))
-        assert was_unconnected(outer, host="127.0.0.1:9")
-        assert not was_unconnected(outer, host="127.0.0.1:10")
-    assert not was_unconnected(httpx.ReadError("x", request=REQUEST), host="127.0.0.1:9")
+        assert was_unconnected(outer, origin="http://127.0.0.1:9")
+        assert not was_unconnected(outer, origin="http://127.0.0.1:10")
+    assert not was_unconnected(httpx.ReadError("x", request=REQUEST), origin="http://127.0.0.1:9")
 
 
 def test_a_connection_that_broke_is_not_free_whatever_it_is_called() -> None:
     broke = raised_from(httpx.ConnectError("x", request=REQUEST), aiohttp.ClientOSError())
-    assert not was_unconnected(broke, host="127.0.0.1:9")
+    assert not was_unconnected(broke, origin="http://127.0.0.1:9")

@@ -26,6 +26,16 @@ SAID = {
         {"choices": [{"finish_reason": "stop"}], "usage": {"prompt_tokens": 9, "completion_tokens": 4}},
         Usage(9, 4),
     ),
+    "groq": (
+        {
+            "choices": [{"finish_reason": "stop"}],
+            "x_groq": {
+                "id": "req_1",
+                "usage": {"prompt_tokens": 9, "completion_tokens": 4, "prompt_time": 0.1},
+            },
+        },
+        Usage(9, 4),
+    ),
     "anthropic": (ANTHROPIC, Usage(60, 5, 20, 30)),
     "gemini": (
         {

@@ -223,6 +223,10 @@ _COUNT_ALONE: dict[str, Any] = {"choices": []}
         ([_piece("Chào", "stop", usage=_counting(0))], None),
         ([_piece("Chào", usage=_counting(5)), _piece(finish="stop")], None),
         ([_piece(finish="length", usage=_counting(0))], 0),
+        # Where Groq and Moonshot say it.
+        ([_piece("Chào", x_groq={"id": "r"}), _piece(finish="stop", x_groq={"id": "r", "usage": _counting(5)})], 5),
+        ([_piece("Chào", x_groq={"usage": _counting(5)}), _piece(finish="stop", x_groq={"id": "r"})], None),
+        ([_piece("Chào"), {"choices": [{"delta": {}, "finish_reason": "stop", "usage": _counting(5)}]}], 5),
         # Of the whole answer, though the finish comes behind it.
         ([_piece("Chào"), {**_COUNT_ALONE, "usage": _counting(5)}, _piece("", "stop")], 5),
         ([_piece("Chào"), {**_COUNT_ALONE, "usage": _counting(5)}, _piece(""), _piece("", "stop")], None),
