@@ -58,9 +58,7 @@ class Cursor:
         self.current: InFlightAttempt | None = None
         """The attempt that is admitted and has not ended."""
         self.stream_began = False
-        self.services = services
-        self.history = history
-        self.writer = writer
+        self.services, self.history, self.writer = services, history, writer
         self._targets = dispatch.targets
         self._position = -1
         self._fallbacks = 0
@@ -233,12 +231,10 @@ class Cursor:
 
     def _turn_s(self, target: Target) -> float:
         """Return how long an attempt may bring nothing: half of what is left while others remain."""
-        usual_s = self.services.health.usual_s(target.name)
-        profile, is_last = self._dispatch.profile, self._position + 1 == len(self._targets)
-        may_ask_again = profile.attempts_per_deployment > 1 and profile.max_recovery_wait_s > 0
+        usual_s, profile = self.services.health.usual_s(target.name), self._dispatch.profile
         # Who is alone is asked again, where it is known that its answers do not take so long.
-        is_unheard = len(self._targets) == 1 and usual_s > 0 and not self._tried
-        if is_last and not (may_ask_again and is_unheard):
+        is_spared = len(self._targets) == 1 and usual_s > 0 and not self._tried and profile.asks_again
+        if self._position + 1 == len(self._targets) and not is_spared:
             return math.inf
         return max(profile.min_turn_s, self._left_s() / 2, turn_time_s(usual_s))
 
@@ -288,8 +284,7 @@ class Cursor:
         try:
             while self._may_wait():
                 fit = self._fit()
-                left_s = max(map(self._wait_budget().passing_s, fit), default=0.0)
-                if not await money.turn(fit, left_s=left_s, clock=clock):
+                if not await money.turn(fit, left_s=self._wait_budget().longest_s(fit), clock=clock):
                     return None
                 for position, target in enumerate(self._targets):
                     if target.name not in fit or not money.is_short(target.name):

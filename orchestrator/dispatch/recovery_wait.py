@@ -7,7 +7,7 @@ keeps an outage in sight, else shorter.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.dispatch.admission import RejectReason
@@ -47,6 +47,10 @@ class WaitBudget:
     def passing_s(self, name: str) -> float:
         """Return how long may be waited for what nobody can foretell: half of what is left at the least."""
         return self.left_s - min(self.answer_s[name], self.left_s / 2)
+
+    def longest_s(self, names: Iterable[str]) -> float:
+        """Return how long may be waited so for any of several."""
+        return max(map(self.passing_s, names), default=0.0)
 
     def known_s(self, name: str) -> float:
         """Return how long may be waited for a moment that is known; an answer needs the rest of the time."""

@@ -40,6 +40,11 @@ class RetryProfile(Settings):
     0 tells at once.
     """
 
+    @property
+    def asks_again(self) -> bool:
+        """Return whether a deployment that failed may be asked once more when all others have failed too."""
+        return self.attempts_per_deployment > 1 and self.max_recovery_wait_s > 0
+
 
 def retry_delay_s(profile: RetryProfile, failure: Failure, *, retries_so_far: int) -> float | None:
     """Return how long to wait before a retry on the same deployment, None to go elsewhere at once."""

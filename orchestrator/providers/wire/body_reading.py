@@ -33,10 +33,8 @@ _GZIP_BEGINS = b"\x1f"
 _ZLIB_METHOD = 8
 """In the low half of the first byte of a deflate with zlib's header."""
 
-
 _LOOKS_MAX = 2
-"""So many times the largest answer is read to see whether it is whole: of a body in thousands of pieces each may
-end as an answer would."""
+"""So many times the largest answer is read to see whether it is whole: of thousands of pieces each may end so."""
 
 
 class BodyUnreadableError(Exception):
