@@ -28,7 +28,8 @@ CHAIN = (
     ("openai", "gpt-6.1-terra"),
 )
 """(provider, the model's name there)"""
-MAX_TOKENS = 400
+MAX_TOKENS = 8000
+"""As many as the longest answer has, of 20,000 words."""
 QUESTION = "Đơn hàng DH{} của tôi đang ở đâu?"
 
 TOOLS = [

@@ -185,8 +185,10 @@ ERROR = b'data: {"error":{"code":502,"message":"x"}}\n\n'
         piece(content="Chào") + piece("stop"),
         piece(content="Chào") + piece("stop") + counted({"prompt_tokens": -5, "completion_tokens": -7}),
         piece(content="Chào") + piece("stop") + counted({"prompt_tokens": 2**63, "completion_tokens": None}),
-        piece(content="Chào") + piece("stop") + counted({"cost": 1e-9}),
-        piece(content="Chào") + piece("stop") + counted({**COUNTS, "prompt_tokens": -5, "cost": 1e-9}),
+        piece(content="Chào") + piece("stop") + counted({"cost": 1e-9, "is_byok": False}),
+        piece(content="Chào")
+        + piece("stop")
+        + counted({**COUNTS, "prompt_tokens": -5, "cost": 1e-9, "is_byok": False}),
     ],
 )
 async def test_a_stream_without_its_last_count_is_booked_at_its_bound(make_orchestrator, events) -> None:

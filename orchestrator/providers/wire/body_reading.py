@@ -34,7 +34,7 @@ _ZLIB_METHOD = 8
 """In the low half of the first byte of a deflate with zlib's header."""
 
 _LOOKS_MAX = 2
-"""So many times the largest answer is read to see whether it is whole: of thousands of pieces each may end so."""
+"""Times the largest answer: so much is looked at for being whole, as each of many pieces may end so."""
 
 
 class BodyUnreadableError(Exception):
