@@ -56,5 +56,8 @@ def _chars(delta: Delta) -> int:
 
 
 def _written(delta: Delta) -> int:
-    calls = "".join(call.arguments or "" for call in delta.tool_calls)
-    return len((delta.text + delta.reasoning + calls).encode(errors="replace"))
+    # For each piece of each stream: what most of them have not is not looked at.
+    text = delta.text + delta.reasoning if delta.reasoning else delta.text
+    for call in delta.tool_calls:
+        text += call.arguments or ""
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
