@@ -69,6 +69,7 @@ CASES = (
     Case("403 that is flagged", ("status=403,reason=content_filter",), right_error=_FILTERED),
     _refused("quota used up", 429, "insufficient_quota"),
     _refused("output limit", 400, "output_limit"),
+    _refused("larger than a minute", 429, "request_too_large"),
     _refused("location", 403, "location"),
     _refused("deprecated model", 400, "deprecated_model"),
     _refused("400 that is HTML", 400, "html"),
