@@ -5,15 +5,33 @@ from urllib.parse import urlsplit
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_HEADER = re.compile(r"[^\t\x20-\x7e]")
-_NOT_IN_KEY = re.compile(r"[^\x21-\x7e]")
+_NOT_IN_KEY = re.compile(r"[^\x21-\x7e]|[\"'`]")
 _NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
+_OF_EACH_MESSAGE = frozenset(
+    {
+        "accept-encoding",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Headers that say how a message is sent and answered; whoever sends it writes them."""
+_CALLS = ("/completions", "/responses", "/embeddings", ":generatecontent", ":streamgeneratecontent")
+"""How the address of one call ends."""
 
 
 def fault_of_header_name(name: str) -> str | None:
     """Return what is wrong with a header's name, None where nothing is."""
-    if _HEADER_NAME.fullmatch(name):
-        return None
-    return "a header's name consists of letters, digits and hyphens"
+    if not _HEADER_NAME.fullmatch(name):
+        return "a header's name consists of letters, digits and hyphens"
+    if name.lower() in _OF_EACH_MESSAGE:
+        return "this header says how one message is sent, and is written here; leave it out"
+    return None
 
 
 def fault_of_header(value: str) -> str | None:
@@ -31,6 +49,8 @@ def fault_of_address(address: str) -> str | None:
     fault = _fault_of_location(address)
     if fault is None and (urlsplit(address).query or urlsplit(address).fragment):
         return "ends in a query or a fragment, and a path is put behind it"
+    if fault is None and urlsplit(address).path.rstrip("/").lower().endswith(_CALLS):
+        return "is that of one call, whose path is put behind it; end it before, such as https://api.openai.com/v1"
     return fault
 
 
@@ -69,5 +89,6 @@ def _fault(text: str, wrong: re.Pattern[str], consequence: str) -> str | None:
     if match is None:
         return None
     kinds = {"\n": "a line break", "\r": "a line break", " ": "a space", "\0": "a NUL"}
+    kinds |= dict.fromkeys("\"'`", "a quotation mark")
     kind = kinds.get(match[0], "a letter that is not ASCII" if match[0] > "\x7f" else "a control character")
     return f"character {match.start() + 1} is {kind}, which {consequence}"

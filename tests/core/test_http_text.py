@@ -17,6 +17,11 @@ def test_a_name_that_is_none_is_told(name: str) -> None:
     assert fault_of_header_name("x-Goog_api.1") is None
 
 
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "Expect", "Accept-Encoding", "TE"])
+def test_how_a_message_is_sent_is_nobody_elses_to_say(name: str) -> None:
+    assert "written here" in str(fault_of_header_name(name))
+
+
 @pytest.mark.parametrize(
     ("value", "fault"),
     [
@@ -39,8 +44,14 @@ def test_a_key_has_no_space_anywhere() -> None:
     assert "character 3 is a space" in str(fault_of_key("sk "))
 
 
+@pytest.mark.parametrize("key", ['"sk-or-v1-0123"', "'sk-or-v1-0123'", "`sk-or-v1-0123`"])
+def test_a_key_does_not_keep_the_quotes_of_its_file(key: str) -> None:
+    assert "character 1 is a quotation mark" in str(fault_of_key(key))
+
+
 @pytest.mark.parametrize(
-    "address", ["http://a", "https://a.b:1/v1/", "http://[::1]:8/v1", "https://münchen.de"]
+    "address",
+    ["http://a", "https://a.b:1/v1/", "http://[::1]:8/v1", "https://münchen.de", "https://a/models"],
 )
 def test_addresses(address: str) -> None:
     assert fault_of_address(address) is None
@@ -60,6 +71,10 @@ def test_addresses(address: str) -> None:
         "http://a..b",
         f"http://{'a' * 64}.vn/v1",
         "https://.vn",
+        "https://a/v1/chat/completions",
+        "https://a/v1/chat/completions/",
+        "https://a/v1/responses",
+        "https://a/v1beta/models/gemini-3.8-flash:generateContent",
     ],
 )
 def test_no_addresses(address: str) -> None:
