@@ -27,7 +27,7 @@ class Pace:
     is_slow: bool = False
     """By the last look."""
     written_bytes: int = 0
-    """All that came since the first words, spaces and thoughts too."""
+    """All that came since the first words, spaces too; some vendors' limits do not count the thoughts."""
 
     @classmethod
     def begun_by(cls, delta: Delta | None, *, now_s: float) -> Self | None:
@@ -56,8 +56,7 @@ def _chars(delta: Delta) -> int:
 
 
 def _written(delta: Delta) -> int:
-    # For each piece of each stream: what most of them have not is not looked at.
-    text = delta.text + delta.reasoning if delta.reasoning else delta.text
+    text = delta.text
     for call in delta.tool_calls:
         text += call.arguments or ""
     return len(text) if text.isascii() else len(text.encode(errors="replace"))

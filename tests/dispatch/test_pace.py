@@ -43,17 +43,24 @@ def test_who_gets_slow_is_found_slow_however_much_there_was_before() -> None:
     [
         (Delta("haha "), True),
         (Delta(" " * 5), True),
-        (Delta("", reasoning="hmm, "), True),
+        (Delta("", reasoning="hmm, "), False),
         (Delta("", (ToolCallDelta(0, None, None, "[[[[["),)), True),
         (Delta("từ "), True),
         (Delta("từ"), False),
     ],
 )
 def test_who_writes_more_than_its_tokens_can_hold_is_endless(piece, is_endless) -> None:
-    """No text has 16 bytes a token; spaces, thoughts and arguments are written too."""
+    """No text has 16 bytes a token; spaces and arguments are written too, and a limit may leave out thoughts."""
     pace = Pace.begun_by(Delta("Dạ"), now_s=0)
     assert pace is not None
     for _ in range(4_000):
         pace.count(piece, now_s=1)
     assert pace.is_endless(max_tokens=900) is is_endless
     assert not pace.is_endless(max_tokens=2_000)
+
+
+def test_thoughts_that_come_together_with_the_first_words_are_no_text_without_an_end() -> None:
+    """A burst, or a whole body in the place of a stream, has them in one piece."""
+    pace = Pace.begun_by(Delta("Dạ", reasoning="Khách hỏi về đơn hàng. " * 1_000), now_s=0)
+    assert pace is not None
+    assert not pace.is_endless(max_tokens=50)

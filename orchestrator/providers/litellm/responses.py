@@ -103,6 +103,9 @@ def _believed(answer: ProviderAnswer) -> ProviderAnswer:
     if len(whole) < len(answer.tool_calls):
         answer = replace(answer, notices=(*answer.notices, CUT_CALL))
     answer = replace(answer, tool_calls=tuple(whole))
+    if whole and answer.finish_reason == "stop":
+        # Servers of OpenAI's format that are not OpenAI's say so of tool calls too.
+        answer = replace(answer, finish_reason="tool_calls")
     check_whole(answer)
     return answer
 

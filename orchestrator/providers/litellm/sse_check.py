@@ -5,6 +5,7 @@ merely stopped. Both are told here, where the provider's own lines can still be 
 answer that speaks of the end mark `[DONE]` for finished: in an answer the mark is spelt otherwise.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -15,6 +16,8 @@ from orchestrator.providers.wire.wire_json import says_nothing
 
 _END_MARK = "[DONE]"
 _RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+_REST_S = 0.5
+"""So long a connection may take to end after the end mark, so that it can be used again."""
 
 
 class MalformedEventError(Exception):
@@ -35,7 +38,15 @@ async def checked(lines: AsyncIterator[str]) -> AsyncIterator[str]:
     check = _LineCheck()
     async for line in lines:
         yield check.take(line)
+        if check.has_end_mark:
+            break
     check.end()
+    try:
+        async with asyncio.timeout(_REST_S):
+            async for _ in lines:
+                pass
+    except TimeoutError:
+        return
 
 
 def checked_in_thread(lines: Iterator[str]) -> Iterator[str]:
@@ -56,6 +67,7 @@ class _LineCheck:
 
     def __init__(self) -> None:
         self._is_finished = False
+        self.has_end_mark = False
 
     def take(self, line: str) -> str:
         """Return the line as it goes on."""
@@ -68,6 +80,7 @@ class _LineCheck:
     def _take_data(self, line: str, data: str) -> str:
         raw = data.encode("utf-8", "surrogatepass")
         if is_end_mark(raw):
+            self.has_end_mark = True
             return line if data == _END_MARK else f"data: {_END_MARK}"
         if says_nothing(raw):
             return ""

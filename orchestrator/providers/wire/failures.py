@@ -173,7 +173,11 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
     # A parameter, a tool, a picture that one model takes and another does not.
     (
         FailureKind.UNSUPPORTED,
-        ("not supported", "not support", "unsupported", "isn't supported", "this model only works"),
+        (
+            *("not supported", "not support", "unsupported", "isn't supported", "this model only works"),
+            # Gemma's, vLLM's, OpenRouter's, and Mistral's and Anthropic's of a field that they do not know.
+            *("is not enabled for", "--enable-auto-tool-choice", "cannot be disabled", "extra inputs are not"),
+        ),
     ),
 )  # fmt: skip
 """Of messages; only read where neither the status nor a code says what is meant."""

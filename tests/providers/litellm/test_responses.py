@@ -120,6 +120,15 @@ def test_the_pieces_of_a_stream_make_its_answer() -> None:
     assert whole.usage.estimated
 
 
+def test_an_end_that_is_called_stop_is_one_with_tool_calls_where_they_are() -> None:
+    """Agents look at it; the other formats are read so."""
+    streamed = StreamedAnswer()
+    function = SimpleNamespace(name="add", arguments="{}")
+    streamed.add(chunk(tool=SimpleNamespace(index=0, id="call_1", function=function)))
+    streamed.add(chunk(finish="stop"))
+    assert streamed.whole(reports_cost=False).finish_reason == "tool_calls"
+
+
 def test_a_tool_call_in_pieces_keeps_one_id_and_one_name() -> None:
     """Some providers repeat the id and the name with every piece."""
     streamed = StreamedAnswer()

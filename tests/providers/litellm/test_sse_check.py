@@ -1,7 +1,10 @@
 """A stream's own lines say whether it is whole, whatever LiteLLM makes of them."""
 
+import asyncio
+
 import pytest
 
+from orchestrator.providers.litellm import sse_check
 from orchestrator.providers.litellm.sse_check import (
     EndedEarlyError,
     MalformedEventError,
@@ -84,3 +87,14 @@ async def test_a_stream_without_a_reason_to_end_has_broken_off(lines):
 async def test_an_event_whose_words_would_be_lost_is_an_error(line):
     with pytest.raises(MalformedEventError):
         await read(CHAT, line, CHAT_END)
+
+
+async def test_the_end_mark_ends_a_stream_whose_connection_stays_open(monkeypatch) -> None:
+    monkeypatch.setattr(sse_check, "_REST_S", 0.01)
+
+    async def source():
+        for line in (CHAT, CHAT_END, "data: [DONE]"):
+            yield line
+        await asyncio.Event().wait()
+
+    assert [line async for line in checked(source())][-1] == "data: [DONE]"
