@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_HEADER = re.compile(r"[^\t\x20-\x7e]")
-_NOT_IN_KEY = re.compile(r"[^\x21-\x7e]|[\"'`]")
+_NOT_IN_KEY = re.compile(r"[^\x21-\x7e]|\A[\"'`]|[\"'`]\Z")
 _NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 _OF_EACH_MESSAGE = frozenset(
     {

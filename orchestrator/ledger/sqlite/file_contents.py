@@ -79,6 +79,9 @@ class FileContents:
             self._seen, self._contents, self._secret = signature, in_file, in_log.secret
             self._looks, self._is_raised = 0, False
         elif in_file is None or in_file.is_whole or self._has_shrunk(signature):
+            if _read(connection) != in_log:
+                # Others booked between the two looks, which are of different moments and prove nothing.
+                raise LedgerBusyError(f"cannot use the ledger {self._path}: its file is being written")
             self._doubt("other or older contents were copied over it")
 
     def raise_generation(self, connection: sqlite3.Connection) -> None:

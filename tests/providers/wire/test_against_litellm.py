@@ -112,7 +112,6 @@ OURS_IS_RIGHT: Mapping[str, tuple[str, ...]] = {
         "openai stream-bom",
         "openai stream-multi-line-data",
         "openai stream-line-separator",
-        "openai stream-after-the-end",
         "gemini stream-bom",
         "gemini stream-comments",
         "gemini stream-multi-line-data",
@@ -142,7 +141,6 @@ OURS_IS_RIGHT: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 LITELLM_WOULD_DO: Mapping[str, tuple[str, ...]] = {
     "one word for one finish: ours says tool_calls of the older function_call": ("openai whole-call-function-call",),
-    "its stream leaves `stop` beside tool calls, ours says tool_calls whole and streamed": ("openai stream-call-finish-stop",),
 }  # fmt: skip
 LISTED = {name for table in (OURS_IS_RIGHT, LITELLM_WOULD_DO) for names in table.values() for name in names}
 
