@@ -1,11 +1,13 @@
 """A ledger's file that gets other or older contents is noticed before the next hold."""
 
+import itertools
 import os
 import resource
 import sqlite3
 import subprocess
 import threading
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +15,8 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import LedgerError
 from orchestrator.ledger.budgets import BudgetSettings, Limits
 from orchestrator.ledger.opening import LedgerSettings, open_ledger
+from orchestrator.ledger.sqlite import file_contents
+from orchestrator.ledger.store import LedgerBusyError
 
 NO_HOLD = (
     "while this process had it open.*'orchestrator ledger restore'.*Nothing is sent that cannot be booked"
@@ -199,6 +203,23 @@ def test_processes_that_checkpoint_at_every_booking_never_doubt_each_other(books
     assert books.counter() == (80, 0)
     (generation,) = books.rows("SELECT value FROM about WHERE key = 'generation'")[0]
     assert int(generation) > 10
+
+
+def test_looks_that_others_overtook_prove_nothing(books, monkeypatch):
+    """The log is of one moment and the file of a later one, again and again where two take turns."""
+    books.send("first", 300)
+    file, real, looks = books.ledger.store.file, file_contents._read, itertools.count()
+
+    def read(connection):
+        found = real(connection)
+        return replace(found, generation=found.generation + 7 * next(looks))
+
+    monkeypatch.setattr(file_contents, "_read", read)
+    file._contents._seen = None
+    with closing(sqlite3.connect(books.path)) as connection:
+        for _ in range(2 * file_contents._LOOKS_MAX):
+            with pytest.raises(LedgerBusyError, match="is being written"):
+                file._contents.check(connection, file._identity.check())
 
 
 def test_older_files_of_which_no_checkpoint_came_since_are_noticed_by_what_was_booked_last(books):
