@@ -108,6 +108,15 @@ BEGINNINGS = (
 )
 """How an answer may begin; what follows is another model's answer, as it is and in lower case."""
 
+_OPENINGS = (
+    *("\n\n", "\n\n---\n\n", "\n\n## Trả lời\n\n", "\n\n**Answer**\n\n", "…\n\nHere is the full answer:\n\n"),
+    *(
+        ". Sau đây là câu trả lời đầy đủ:\n",
+        ". The whole answer once more: ",
+        "\n\n---\n\n### Câu trả lời\n> ",
+    ),
+)
+"""How a model begins its whole answer once more behind the words that it was asked to begin with."""
 _TAIL_WORDS = 14
 
 
@@ -193,7 +202,8 @@ def _astray(delivered: str, number: int) -> Iterator[str]:
             yield manner.format(anchor, ANSWERS[number][1])
         if anchor[-1].isalnum():
             yield from (anchor, f"“{anchor}”", f"Here is the rest:\n\n{anchor}")
-        yield f"{anchor}\n\n{delivered[: len(delivered) // 2]} {ANSWERS[number][1]}"
+        for opening in _OPENINGS:
+            yield f"{anchor}{opening}{delivered[: len(delivered) // 2]} {ANSWERS[number][1]}"
 
 
 def _joined(delivered: str, second: str) -> str | None:

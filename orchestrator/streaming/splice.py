@@ -33,6 +33,7 @@ _BUFFER_SPARE_CHARS = 2_000
 _BEHIND_PREAMBLE = re.compile(r"(?:\A|:\s|\n\s*\n)(?P<opening>(?:[“„«‘「『(\[\"'>*_`~#-]|…|\.{2,})*)\s*\Z")
 """Before an anchor may stand a remark that ends in a colon or a blank line, a quote, or an ellipsis. A mark
 that ends a sentence is none of these: it belongs to the words that were delivered."""
+_LINE_BEGINS = re.compile(r":\s|\n\s*(?=\S)")
 _FENCE = "```"
 """Around the anchor it is a block of its own, which would end within the text."""
 _SENTENCE_ENDS = tuple(".!?…:;,)]}\"'”’»`|*_。！？」』")
@@ -134,7 +135,8 @@ class Splice:
         self._anchor_at = len(self._letters) - sum(1 for _ in _letters(anchor))
         self._gap = delivered[len(delivered.rstrip()) :]
         self._last_word = (delivered.split() or [""])[-1]
-        self._never_behind = [_beginning_of(self._letters), _beginning_of(self._letters[self._anchor_at :])]
+        beginnings = (_beginning_of(self._letters), _beginning_of(self._letters[self._anchor_at :]))
+        self._never_behind = [words for words in beginnings if words]
         """What no rest begins with: the text once more, and the anchor once more."""
         starts = _proving_starts(delivered, self._letters, anchor_at=self._anchor_at)
         self._alignments = [self._alignment(starts)]
@@ -266,12 +268,11 @@ class Splice:
         is_within = _goes_on_within(self._last_word, behind, at_end=at_end)
         if is_within is not False:
             return is_within
-        words = ["".join(letters) for letters in self._never_behind if letters]
-        longest = max(map(len, words), default=0)
-        coming = "".join(each.text for each in islice(_letters(behind, at_end=at_end), longest))
-        if any(coming.startswith(each) for each in words):
-            return True
-        is_open = any(each.startswith(coming) for each in words)
+        for place in _beginnings_in(behind):
+            is_again = _begins_with(behind[place:], self._never_behind, at_end=at_end)
+            if is_again is not False:
+                return is_again
+        is_open = len(behind) <= _PREAMBLE_CHARS_MAX and _begins_anew(behind)
         return None if is_open and not at_end else False
 
 
@@ -287,14 +288,40 @@ def _goes_on_within(word: str, behind: str, *, at_end: bool) -> bool | None:
     return behind[:1] in _WITHIN_WORDS and behind[1:2].isalnum()
 
 
-def _beginning_of(letters: tuple[_Letter, ...]) -> tuple[str, ...]:
+def _beginnings_in(behind: str) -> Iterator[int]:
+    """Yield where a text may begin: at its first letter, or where one of its first lines does."""
+    yield 0
+    yield from (each.end() for each in _LINE_BEGINS.finditer(behind[:_PREAMBLE_CHARS_MAX]))
+
+
+def _begins_anew(behind: str) -> bool:
+    """Return whether a text goes on with no word of its clause: a line, a heading or a sentence begins."""
+    first = next(filter(str.isalnum, behind), "")
+    return not first or first != first.lower() or "\n" in behind[: behind.index(first)]
+
+
+def _begins_with(text: str, beginnings: list[str], *, at_end: bool) -> bool | None:
+    """Return whether a text begins with one of these, whatever marks stand before it; None until it tells."""
+    longest = max(map(len, beginnings), default=0)
+    coming = "".join(islice(_words_of(_letters(text, at_end=at_end)), longest))
+    if any(coming.startswith(each) for each in beginnings):
+        return True
+    return None if not at_end and any(each.startswith(coming) for each in beginnings) else False
+
+
+def _beginning_of(letters: tuple[_Letter, ...]) -> str:
     """Return the letters that no rest begins with, empty where the text is too short to tell."""
     words = 0
     for at, letter in enumerate(letters):
         words += letter.begins_word
         if (words > _BEGINNING_WORDS and at >= _PROOF_LETTERS) or at >= _PROOF_LETTERS_WITHOUT_WORDS:
-            return tuple(each.text for each in letters[:at])
-    return ()
+            return "".join(_words_of(iter(letters[:at])))
+    return ""
+
+
+def _words_of(letters: Iterator[_Letter]) -> Iterator[str]:
+    """Yield what words are made of; marks before a text and around it are set one way or another."""
+    return (each.text for each in letters if each.text[0].isalnum())
 
 
 def _proving_starts(delivered: str, letters: tuple[_Letter, ...], *, anchor_at: int) -> list[int]:

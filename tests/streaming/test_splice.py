@@ -173,6 +173,24 @@ def test_a_text_that_quotes_the_anchor_and_begins_anew_is_another_answer():
             joined(DELIVERED, f"“{anchor_of(DELIVERED)}”\n\n{again}", sizes=(size,))
 
 
+@pytest.mark.parametrize(
+    "opening",
+    ["\n\n---\n\n", "\n\n## Trả lời\n\n", "…\n\nHere is all of it:\n\n> ", ". Sau đây là cả câu trả lời: "],
+)
+def test_a_text_that_begins_anew_under_a_line_a_headline_or_a_remark_is_another_answer(opening):
+    for size in (1, 7, 500):
+        with pytest.raises(NotJoinableError):
+            joined(DELIVERED, f"{anchor_of(DELIVERED)}{opening}{DELIVERED}", sizes=(size,))
+
+
+@pytest.mark.parametrize(
+    "behind", [".\n\n---\n\nChào chị.", "\n\n## Đổi trả\n\nTrong bảy ngày.", ". Chào chị."]
+)
+def test_a_rest_may_go_on_under_a_line_or_a_headline(behind):
+    for size in (1, 7, 500):
+        assert joined(DELIVERED, f"{anchor_of(DELIVERED)}{behind}", sizes=(size,)) == DELIVERED + behind
+
+
 def test_the_items_of_a_list_in_another_order_are_another_answer():
     items = [
         f"- {name}: còn hàng, giao trong ngày, miễn phí vận chuyển toàn quốc"
