@@ -49,8 +49,11 @@ class ReadableStream:
         self.is_over = False
         """Its end mark has come, behind which no client reads on."""
 
-    def written(self, event: SentEvent) -> bytes:
-        """Return an event as it is read; nothing for one that has nothing of an answer."""
+    def written(self, event: SentEvent, *, is_whole: bool = False) -> bytes:
+        """Return an event as it is read; nothing for one that has nothing of an answer.
+
+        Behind an answer that `is_whole` neither has one that cannot be read.
+        """
         data = event.data
         if is_end_mark(data):
             # Google's client takes it for an answer.
@@ -66,15 +69,15 @@ class ReadableStream:
             if mended is value and b"\n" not in data:
                 return _line(head, data)
             return b"" if mended is None else _line(head, orjson.dumps(mended))
-        return self._written_leniently(head, data)
+        return self._written_leniently(head, data, is_whole=is_whole)
 
-    def _written_leniently(self, head: bytes, data: bytes) -> bytes:
+    def _written_leniently(self, head: bytes, data: bytes, *, is_whole: bool) -> bytes:
         if says_nothing(data):
             return b""
         try:
             objects = event_objects(data, self._halves)
         except UnreadableAnswerError:
-            return _line(head, data.replace(b"\n", b" "))
+            return b"" if is_whole else _line(head, data.replace(b"\n", b" "))
         mended = [self._mended(value) for value in objects]
         return b"".join(_line(head, json_text(value).encode()) for value in mended if value is not None)
 

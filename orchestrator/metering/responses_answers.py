@@ -50,12 +50,18 @@ class ResponsesReader:
         return self._last is not None
 
     def take(self, event: SentEvent) -> object:
-        """Take in an event of a stream.
+        """Take in an event of a stream; behind the last one what cannot be read is passed over.
 
         Raises:
             UnreadableAnswerError: it is an error, or holds words that are none.
         """
-        for data in event_objects(event.data):
+        try:
+            events = event_objects(event.data)
+        except UnreadableAnswerError:
+            if self._last is None:
+                raise
+            return None
+        for data in events:
             kind = str(data.get("type"))
             self.has_content = self.has_content or kind.endswith(".delta")
             if kind == "error" or (data.get("error") and kind not in _ENDS):

@@ -7,7 +7,7 @@ a server counts what has come so far.
 from collections.abc import Mapping
 from typing import Any
 
-from orchestrator.core.provider_answer import ProviderAnswer
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.providers.wire.answer_draft import answer_place
 from orchestrator.providers.wire.openai_format import OpenAiReader, read_openai_answer
 from orchestrator.providers.wire.sse import SentEvent, is_end_mark
@@ -38,14 +38,20 @@ class SeveralReader:
         return all(reader.has_finished for reader in self._readers)
 
     def take(self, event: SentEvent) -> object:
-        """Take in an event.
+        """Take in an event; behind the ends of all answers what cannot be read is passed over.
 
         Raises:
             UnreadableAnswerError: it is none of this format, an error, or of an answer that nobody asked for.
         """
         if is_end_mark(event.data):
             return None
-        for data in event_objects(event.data):
+        try:
+            events = event_objects(event.data)
+        except UnreadableAnswerError:
+            if not self.has_finished:
+                raise
+            return None
+        for data in events:
             self._take(data, event.name)
         return None
 

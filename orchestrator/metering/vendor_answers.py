@@ -219,10 +219,13 @@ class VendorAnswer:
         except BodyUnreadableError as exc:
             self._break(unreadable(FailureKind.MALFORMED, str(exc)))
             return b""
-        for event in events:
-            if self._failed is None:
-                self._hear(event)
-        return b"".join(map(self._readable.written, events))
+        return b"".join(map(self._heard, events))
+
+    def _heard(self, event: SentEvent) -> bytes:
+        if self._failed is None:
+            self._hear(event)
+        is_whole = self._failed is None and self._reader.has_finished
+        return self._readable.written(event, is_whole=is_whole)
 
     def _hear(self, event: SentEvent) -> None:
         try:

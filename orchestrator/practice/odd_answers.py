@@ -76,6 +76,7 @@ _FINISH_AT_GOOGLE = {
 _FAILED_LATE = {"code": 502, "message": "the host hung up"}
 _STRAY = (b"data: ", b"\xef\xbb\xbfdata: ", b"", b"Data: ", b" data: ")
 """What may stand before the data of an event."""
+_TORN = b'data: {"id":"odd","choices":[],"usage":{"prompt_tok'
 _PARTS_AS_OBJECTS = frozenset({OddShape.OBJECT_ARGUMENTS, OddShape.NO_ARGUMENTS})
 
 
@@ -160,6 +161,8 @@ def _events(provider: str, shape: OddShape, odd: _Odd, *, in_items: bool) -> lis
 
 
 def _on_lines(events: list[bytes], shape: OddShape, *, end_mark: bytes | None) -> list[bytes]:
+    if shape is OddShape.TORN_END:
+        return [*(b"data: " + event + b"\n\n" for event in events), _TORN]
     if end_mark is not None:
         events = [*events, end_mark]
     if shape is OddShape.ODD_LINES:

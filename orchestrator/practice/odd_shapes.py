@@ -42,6 +42,8 @@ class OddShape(StrEnum):
     """A whole answer, streamed in pieces each of which says that it is the last, and counts."""
     STRAY_LINES = "stray_lines"
     """A whole stream, some of it behind a BOM, `Data:` or nothing; `data: null` between, `[done]` at last."""
+    TORN_END = "torn_end"
+    """A whole answer, streamed, and behind its finish half of what it used."""
     HOST_FAILED = "host_failed"
     """Half a text that ends with `stop`, of a router whose host says `MALFORMED_FUNCTION_CALL`."""
     ERROR_IN_MESSAGE = "error_in_message"

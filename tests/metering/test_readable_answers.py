@@ -27,7 +27,7 @@ HEAD = {"id": "gen-1", "created": 1, "model": "gpt-6-luna"}
 USAGE = {"prompt_tokens": 9, "completion_tokens": 4}
 WHOLE_SHAPES = (
     *(OddShape.STRAY_CHUNKS, OddShape.OPEN_END, OddShape.ODD_LINES, OddShape.SPLIT_CHARACTER),
-    *(OddShape.FINISH_IN_EACH, OddShape.STRAY_LINES, OddShape.PACKED, OddShape.NO_USAGE),
+    *(OddShape.FINISH_IN_EACH, OddShape.STRAY_LINES, OddShape.PACKED, OddShape.NO_USAGE, OddShape.TORN_END),
 )
 NATIVE = {
     "openai/gpt-6-luna": "openai/gpt-6-luna",

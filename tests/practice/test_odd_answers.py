@@ -2,13 +2,16 @@
 
 import json
 
+import orjson
 import pytest
 
 from orchestrator.practice.fault_kinds import Fault
 from orchestrator.practice.odd_answers import GOOD_TEXT, odd_stream
 from orchestrator.practice.odd_shapes import OddShape
 
-STREAMED = [shape for shape in OddShape if shape not in {OddShape.GZIP_BOMB, OddShape.STRAY_LINES}]
+STREAMED = [
+    shape for shape in OddShape if shape not in {OddShape.GZIP_BOMB, OddShape.STRAY_LINES, OddShape.TORN_END}
+]
 
 
 def objects(stream: bytes) -> list:
@@ -50,6 +53,14 @@ def test_odd_lines_use_what_the_standard_allows() -> None:
     assert b"\n" not in stream
     assert b"retry: 10\r" in stream
     assert max(event.count(b"data:") for event in stream.split(b"\r\r")) > 1
+
+
+@pytest.mark.parametrize(("provider", "finish"), [("google", b'"STOP"'), ("openai", b'"stop"')])
+def test_a_torn_end_is_half_an_event_behind_a_whole_answer(provider: str, finish: bytes) -> None:
+    *events, torn = odd_stream(provider, OddShape.TORN_END).split(b"\n\n")
+    assert finish in events[-1]
+    with pytest.raises(ValueError, match="unexpected end"):
+        orjson.loads(torn.removeprefix(b"data: "))
 
 
 @pytest.mark.parametrize("provider", ["google", "openai"])

@@ -36,7 +36,13 @@ NO_ANSWERS = {
 }
 TEXTS = (
     *(OddShape.STRAY_CHUNKS, OddShape.OPEN_END, OddShape.ODD_LINES, OddShape.NO_USAGE, OddShape.BURST),
-    *(OddShape.SPLIT_CHARACTER, OddShape.FINISH_IN_EACH, OddShape.STRAY_LINES, OddShape.PACKED),
+    *(
+        OddShape.SPLIT_CHARACTER,
+        OddShape.FINISH_IN_EACH,
+        OddShape.STRAY_LINES,
+        OddShape.PACKED,
+        OddShape.TORN_END,
+    ),
 )
 TOOL_CALLS = {
     OddShape.CALLS_WITH_INDEX_0: CALLS,

@@ -9,6 +9,8 @@ from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerEr
 from orchestrator.core.reply import ToolCall
 from orchestrator.providers.wire.answer_checks import check_says_something, unreadable
 from orchestrator.providers.wire.finish_reasons import FAILED, UNKNOWN, UNKNOWN_FINISH, native_finish
+from orchestrator.providers.wire.half_characters import HalfCharacters
+from orchestrator.providers.wire.sse import SentEvent
 from orchestrator.providers.wire.tool_call_assembly import CUT_CALL, ToolCallAssembly
 from orchestrator.providers.wire.usage_reading import (
     CONTRADICTION,
@@ -17,7 +19,7 @@ from orchestrator.providers.wire.usage_reading import (
     dearer_of,
     grown_of,
 )
-from orchestrator.providers.wire.wire_json import index_of
+from orchestrator.providers.wire.wire_json import event_objects, index_of
 
 _NOT_WHOLE = frozenset({"length", "content_filter"})
 NAME_LETTERS_MAX = 256
@@ -56,6 +58,8 @@ class AnswerDraft:
     upstream_id: str | None = None
     served_model: str | None = None
     service_tier: str | None = None
+    pieces_before_unread: int | None = None
+    """How many pieces there were when something came that cannot be read, behind the finish reason."""
     place: int | None = None
     """Which of several answers it is, where the format counts them; known with its first piece."""
 
@@ -68,6 +72,28 @@ class AnswerDraft:
     def counted(self) -> CountedUsage:
         """Return what the provider says that the whole answer used."""
         return self.read_usage(self.raw_usage).of(self.has_content) if self.has_last_count else UNKNOWN_USAGE
+
+    def objects_in(self, event: SentEvent, halves: HalfCharacters) -> list[dict[str, Any]]:
+        """Return the objects in the data of one event.
+
+        Behind the finish reason what cannot be read is passed over, be it a usage that is cut in two: the
+        answer is whole, unless words come behind it all the same.
+
+        Raises:
+            UnreadableAnswerError: there is anything else in it.
+        """
+        try:
+            return event_objects(event.data, halves)
+        except UnreadableAnswerError as exc:
+            if self.finish_reason is None:
+                raise self.malformed(exc.detail) from None
+        if self.pieces_before_unread is None:
+            self.pieces_before_unread = self._piece_count
+        return []
+
+    @property
+    def _piece_count(self) -> int:
+        return len(self.texts) + len(self.calls)
 
     def count(self, raw_usage: Any, *, ends: bool, alone: bool = False) -> None:
         """Note what a piece of a stream counts; `ends` says that it ends the answer, well or badly.
@@ -187,6 +213,8 @@ class AnswerDraft:
         """
         if self.finish_reason is None:
             raise self.broken("it ended without a finish reason")
+        if self.pieces_before_unread not in (None, self._piece_count):
+            raise self.malformed("a part within it cannot be read")
         try:
             calls, left_out = self.calls.finish(was_cut=self.finish_reason == "length", id_suffix=id_suffix)
         except UnreadableAnswerError as exc:

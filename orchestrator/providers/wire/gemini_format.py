@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.core.failures import FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.answer_draft import AnswerDraft
@@ -18,7 +18,7 @@ from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.sse import SentEvent, is_end_mark
 from orchestrator.providers.wire.thought_signatures import signature_block, with_signature
 from orchestrator.providers.wire.usage_reading import read_gemini_usage
-from orchestrator.providers.wire.wire_json import event_objects, read_object
+from orchestrator.providers.wire.wire_json import read_object
 
 _FILES = frozenset({"inlineData", "fileData"})
 _CODE = frozenset({"executableCode", "codeExecutionResult"})
@@ -89,10 +89,7 @@ class GeminiReader:
         # Google has none, and some servers of its format write OpenAI's.
         if self.has_finished and is_end_mark(event.data):
             return []
-        try:
-            objects = event_objects(event.data, self._halves)
-        except UnreadableAnswerError as exc:
-            raise self.draft.malformed(exc.detail) from None
+        objects = self.draft.objects_in(event, self._halves)
         deltas = (self.take_response(data) for data in objects)
         return [delta for delta in deltas if delta is not None]
 

@@ -189,11 +189,11 @@ async def _next_block(
     try:
         async with asyncio.timeout_at(until_s):
             return await anext(blocks, None)
-    except BodyUnreadableError as exc:
-        raise reader.draft.malformed(str(exc)) from None
-    except (aiohttp.ClientError, OSError) as exc:
+    except (BodyUnreadableError, aiohttp.ClientError, OSError) as exc:
         if reader.has_finished:
             return None
+        if isinstance(exc, BodyUnreadableError):
+            raise reader.draft.malformed(str(exc)) from None
         if reader.draft.has_content:
             raise reader.draft.broken("the connection broke") from None
         raise hung_up(exc) from None

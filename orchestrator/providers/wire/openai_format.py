@@ -17,7 +17,7 @@ from orchestrator.providers.wire.finish_reasons import OPENAI_FINISH_REASONS
 from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.sse import SentEvent, is_end_mark
 from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
-from orchestrator.providers.wire.wire_json import event_objects, read_object
+from orchestrator.providers.wire.wire_json import read_object
 
 _WORDLESS_PARTS = frozenset({"reasoning", "redacted_thinking", "reference", "image_url", "citations"})
 """Parts of `content` that may have no text. In any other it is missing: left out, half an answer is whole."""
@@ -93,10 +93,7 @@ class OpenAiReader:
         if self._is_done or is_end_mark(event.data):
             self._is_done = True
             return []
-        try:
-            objects = event_objects(event.data, self._halves)
-        except UnreadableAnswerError as exc:
-            raise self.draft.malformed(exc.detail) from None
+        objects = self.draft.objects_in(event, self._halves)
         is_error = event.name == b"error"
         deltas = (self._take_chunk(data, is_error=is_error) for data in objects)
         return [delta for delta in deltas if delta is not None]

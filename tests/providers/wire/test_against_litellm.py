@@ -122,6 +122,11 @@ OURS_IS_RIGHT: Mapping[str, tuple[str, ...]] = {
         "openai stream-event-line-before-usage",
         "gemini stream-usage-after-the-finish",
     ),
+    "behind its finish nothing takes an answer back": (
+        "openai stream-usage-torn",
+        "openai stream-garbage-behind-finish",
+        "openai stream-garbage-behind-usage",
+    ),
     "half a usage is none": (
         "openai whole-usage-text",
         "openai whole-usage-bool",
