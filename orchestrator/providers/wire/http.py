@@ -35,7 +35,7 @@ from orchestrator.providers.wire.formats import FORMATS, StreamReader
 from orchestrator.providers.wire.outbound import OutboundRequest
 from orchestrator.providers.wire.parameter_rules import ParameterRules, documented_rules
 from orchestrator.providers.wire.sessions import Sessions, hung_up
-from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
+from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError, begins_stream
 from orchestrator.providers.wire.stream_letters import StreamLetters
 
 LAST_WORD_S = 2.0
@@ -160,10 +160,22 @@ async def _read_vectors(response: aiohttp.ClientResponse, outbound: OutboundRequ
 
 async def _read_whole(response: aiohttp.ClientResponse, outbound: OutboundRequest) -> ProviderAnswer:
     body = await _whole_body(response)
+    if begins_stream(body):
+        return await _read_events(body, FORMATS[outbound.kind].reader(), response.charset)
     try:
         return FORMATS[outbound.kind].read(in_utf8(body, response.charset))
     except BodyUnreadableError as exc:
         raise unreadable(FailureKind.MALFORMED, str(exc)) from None
+
+
+async def _read_events(body: bytes, reader: StreamReader, charset: str | None) -> ProviderAnswer:
+    """Return the answer of a stream that came as something else, or where none was asked for."""
+    events, letters, unheard = EventReader(), StreamLetters(charset), _Listener(None, None, None)
+    for at in range(0, len(body), EVENTS_STEP_BYTES):
+        _hear(reader, _events_in(events, body[at : at + EVENTS_STEP_BYTES], reader, letters), unheard)
+        await asyncio.sleep(0)
+    _hear(reader, _events_in(events, None, reader, letters), unheard)
+    return reader.whole()
 
 
 async def _read_stream(

@@ -21,6 +21,7 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 _CR, _LF = 13, 10
 _FIELD = re.compile(rb"[A-Za-z0-9_.-]*\Z")
 """The name of a field, known or not; that of a comment is empty."""
+_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:data|event|id|retry)?:")
 _AROUND_MARK = b" \t\n\"'"
 _END_MARK_BYTES_MAX = 32
 _NOTHING = b" \t\0\xef\xbb\xbf"
@@ -44,6 +45,11 @@ def is_stray(line: bytes) -> bool:
     return bool(line.strip(_NOTHING)) and (
         not _FIELD.match(field) or (field != b"data" and field.lower() == b"data")
     )
+
+
+def begins_stream(body: bytes) -> bool:
+    """Return whether a body begins as a stream does: JSON and HTML do not."""
+    return _BEGINNING.match(body) is not None
 
 
 def is_end_mark(data: bytes) -> bool:

@@ -22,7 +22,7 @@ from orchestrator.providers.wire.http import WireClient
 from orchestrator.providers.wire.outbound import UnsendableError
 from tests.providers.wire import gemini_exchanges as gemini
 from tests.providers.wire import openai_exchanges as openai
-from tests.providers.wire.exchange import json_bytes, sse
+from tests.providers.wire.exchange import COUNTED_USAGE, json_bytes, sse
 from tests.providers.wire.misbehaving import Answer, Exchanged, Server, bomb, serving
 from tests.providers.wire.outbound_requests import outbound
 
@@ -288,6 +288,32 @@ async def test_a_200_that_is_no_answer_is_unreadable(client, stream, page) -> No
 
     error, _ = await failing(client, answer, stream=stream)
     assert error.failure.kind is FailureKind.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/x-ndjson", "text/html", "text/event-stream"]
+)
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b": hello\n\n", b"event: message\n"])
+async def test_a_stream_is_known_by_its_bytes_whatever_was_asked_for(client, kind, stream, before) -> None:
+    heard = Heard()
+
+    async def answer(exchanged: Exchanged) -> None:
+        head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(before + EVENTS)}\r\n\r\n"
+        await exchanged.send(head.encode() + before + EVENTS)
+
+    async with serving(answer) as server:
+        whole = await call(client, server, heard=heard, stream=stream)
+    assert (whole.text, whole.usage) == ("Xin chào", COUNTED_USAGE)
+    assert heard.text == ("Xin chào" if stream else "")
+
+
+async def test_half_a_stream_where_a_whole_answer_was_asked_for_is_none(client) -> None:
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.answer(EVENTS[: len(EVENTS) // 2])
+
+    error, _ = await failing(client, answer)
+    assert error.failure.kind in {FailureKind.MALFORMED, FailureKind.INTERRUPTED}
 
 
 async def test_a_whole_answer_where_a_stream_was_asked_for_is_one_piece_of_it(client) -> None:
