@@ -27,6 +27,8 @@ _PART_NAMES = _PART_WORDS | {"thought"}
 """What a part of an answer may hold; how Google's own tools came to it are no words of the answer."""
 _SPELT = frozenset(name.lower() for name in _PART_NAMES)
 _NO_THOUGHT = (None, False, "false")
+_NO_ARGUMENTS: tuple[Any, ...] = (None, [], "")
+"""What stands in the place of an object without any."""
 BLOCK_REASONS = ("SAFETY", "OTHER", "BLOCKLIST", "PROHIBITED_CONTENT", "IMAGE_SAFETY", "JAILBREAK")
 """Why a prompt may be blocked; another word than these is not repeated."""
 
@@ -148,7 +150,7 @@ class GeminiReader:
 
     def _candidate(self, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
         candidates = data.get("candidates")
-        if not candidates:
+        if candidates is None or candidates == []:
             return None
         if not isinstance(candidates, list) or not isinstance(candidates[0], Mapping):
             raise self.draft.malformed("'candidates' is no list of objects")
@@ -198,12 +200,14 @@ class GeminiReader:
         if isinstance(call, Mapping) and (call.get("partialArgs") or call.get("willContinue")):
             raise self.draft.malformed("a 'functionCall' comes in pieces, which was not asked for")
         named = isinstance(call, Mapping) and isinstance(call.get("name"), str) and bool(call["name"])
-        if not named or not isinstance(arguments or {}, Mapping):
+        if arguments in _NO_ARGUMENTS:
+            arguments = {}
+        if not named or not isinstance(arguments, Mapping):
             raise self.draft.malformed("a 'functionCall' comes without a name, or its 'args' are no object")
         own_id = call.get("id")
         call_id = own_id if isinstance(own_id, str) and own_id else self._new_id()
         signed_id = with_signature(call_id, signature if isinstance(signature, str) else None)
-        return self.draft.calls.add_whole(call_id=signed_id, name=call["name"], arguments=arguments or {})
+        return self.draft.calls.add_whole(call_id=signed_id, name=call["name"], arguments=arguments)
 
     def _new_id(self) -> str:
         """Return an id for a call that has none, unlike those of the conversation's other answers."""

@@ -163,7 +163,7 @@ def _take_names(draft: AnswerDraft, data: Mapping[str, Any]) -> None:
 def _choice(draft: AnswerDraft, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the choice that was asked for: of several that of the answer begun, else the first by index."""
     choices = data.get("choices")
-    if not choices:
+    if choices is None or choices == []:
         return None
     if not isinstance(choices, list) or not all(
         each is None or isinstance(each, Mapping) for each in choices
