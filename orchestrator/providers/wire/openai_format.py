@@ -12,7 +12,8 @@ from typing import Any
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.providers.wire.answer_draft import AnswerDraft, answer_place
-from orchestrator.providers.wire.failures import error_in, failure_of_error, failure_of_late_error
+from orchestrator.providers.wire.error_bodies import error_in
+from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error
 from orchestrator.providers.wire.finish_reasons import OPENAI_FINISH_REASONS
 from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.sse import SentEvent, is_end_mark
