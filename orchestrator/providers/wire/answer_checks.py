@@ -1,10 +1,10 @@
 """What an answer must have before it is believed, whichever format it came in."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.sampling import Sampling
 from orchestrator.core.visible_text import shows_something
 
 
@@ -41,17 +41,20 @@ def check_says_something(answer: ProviderAnswer, *, filtered_for: str | None = N
         raise unreadable(FailureKind.EMPTY, "neither text nor tool calls", answer=answer)
 
 
-def check_was_offered(answer: ProviderAnswer, *, tools: Sequence[Any] | None) -> None:
+def check_was_offered(answer: ProviderAnswer, sampling: Sampling) -> None:
     """Check that no tool is called but those of the request: nobody could carry the call out.
+
+    With `tool_choice: none` there is no tool to be called: the caller's code reads the text, and has none.
 
     Raises:
         UnreadableAnswerError: one is.
     """
     if not answer.tool_calls:
         return
-    if not tools:
+    tools = sampling.tools
+    if not tools or sampling.tool_choice == "none":
         raise unreadable(FailureKind.MALFORMED, "it calls a tool, and none was offered", answer=answer)
-    functions = [tool.get("function") for tool in tools if isinstance(tool, Mapping)]
+    functions = [tool.get("function") for tool in tools]
     names = {function.get("name") for function in functions if isinstance(function, Mapping)}
     # Of a vendor's own tools nobody here knows the names.
     if len(names) == len(tools) and any(call.name not in names for call in answer.tool_calls):

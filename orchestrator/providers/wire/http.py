@@ -239,7 +239,7 @@ def _as_delta(answer: ProviderAnswer) -> Delta:
 
 def _finished(answer: ProviderAnswer, outbound: OutboundRequest, notices: tuple[str, ...]) -> ProviderAnswer:
     """Return an answer with what was left out of its question, and with whose reasoning it has."""
-    check_was_offered(answer, tools=outbound.sampling.tools)
+    check_was_offered(answer, outbound.sampling)
     if answer.reasoning or answer.reasoning_details:
         # Of a router it is the model that it chose.
         served = answer.served_model if outbound.vendor == "openrouter" else None
