@@ -181,6 +181,9 @@ class Cursor:
         self, target: Target, *, delay_s: float = 0.0, patience_s: float, alone: bool = False
     ) -> bool:
         provider = target.deployment.provider_name
+        refusal = self._money.refusal_of(target.candidate.bound_nusd)
+        if refusal is not None:
+            return self._note_rejection(target, Rejected.by(refusal), alone=alone)
         number = self.history.draw_number()
         patience_s = max(0.0, min(patience_s, self._time.left_s() - delay_s - self._time.answer_s(target)))
         # Another vote of the same request is no second try.
@@ -251,7 +254,7 @@ class Cursor:
 
     async def _wait_for_the_first(self) -> InFlightAttempt | None:
         """Wait for the deployment that can serve first, once no other is left to try."""
-        while self._may_wait():
+        while self._recovery.has_any and self._may_wait():
             first = self._recovery.take_first(self._fit(), self._wait_budget())
             if first is None:
                 return None
@@ -270,7 +273,7 @@ class Cursor:
         """Wait for money that others hold, where nothing else keeps a target from being asked."""
         money, clock = self._money, self.services.clock
         try:
-            while self._may_wait():
+            while money.may_come and self._may_wait():
                 fit = self._fit()
                 if not await money.turn(fit, left_s=self._wait_budget().longest_s(fit), clock=clock):
                     return None

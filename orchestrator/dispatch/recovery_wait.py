@@ -79,6 +79,11 @@ class RecoveryQueue:
         self._failed_at_s: dict[str, float] = {}
         """When each provider failed last."""
 
+    @property
+    def has_any(self) -> bool:
+        """Return whether there is a target to come back to."""
+        return bool(self._later)
+
     def note(self, later: Waiter) -> None:
         """Remember a target that was passed over."""
         self._later[later.name] = later
