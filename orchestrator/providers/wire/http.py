@@ -43,6 +43,7 @@ LAST_WORD_S = 2.0
 by then. A shorter wait would cut answers off whose server says of each piece that it is the last."""
 
 _OK = 200
+_EVENT_STREAM = "text/event-stream"
 _ID_HEADER = "x-generation-id"
 """OpenRouter's id of the generation, before its first event."""
 
@@ -129,7 +130,9 @@ async def _read(
     if reader.draft.upstream_id is not None and listener.on_id is not None:
         listener.on_id(reader.draft.upstream_id)
     kind = response.content_type
-    if outbound.stream and "json" not in kind and "html" not in kind:
+    # Some servers stream whatever was asked for.
+    is_streamed = outbound.stream and "json" not in kind and "html" not in kind
+    if is_streamed or kind == _EVENT_STREAM:
         return await _read_stream(response, reader, listener)
     answer = await _read_whole(response, outbound)
     if outbound.stream and listener.on_delta is not None:
