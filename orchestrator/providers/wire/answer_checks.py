@@ -6,6 +6,7 @@ from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.sampling import Sampling
 from orchestrator.core.visible_text import shows_something
+from orchestrator.providers.wire.thought_tags import begins_as_call
 
 
 def unreadable(
@@ -41,15 +42,24 @@ def check_says_something(answer: ProviderAnswer, *, filtered_for: str | None = N
         raise unreadable(FailureKind.EMPTY, "neither text nor tool calls", answer=answer)
 
 
+def call_in_text(answer: ProviderAnswer) -> UnreadableAnswerError:
+    """Return the error for a tool call that a server leaves in the text: it is told of no parser for it."""
+    return unreadable(
+        FailureKind.UNSUPPORTED, "a tool call is written into the text, and not read as one", answer=answer
+    )
+
+
 def check_was_offered(answer: ProviderAnswer, sampling: Sampling) -> None:
     """Check that no tool is called but those of the request: nobody could carry the call out.
 
     With `tool_choice: none` there is no tool to be called: the caller's code reads the text, and has none.
 
     Raises:
-        UnreadableAnswerError: one is.
+        UnreadableAnswerError: one is, or is written into the text.
     """
     if not answer.tool_calls:
+        if sampling.tools and begins_as_call(answer.text):
+            raise call_in_text(answer)
         return
     tools = sampling.tools
     if not tools or sampling.tool_choice == "none":

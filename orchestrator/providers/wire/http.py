@@ -126,6 +126,7 @@ async def _read(
     if outbound.vector_size is not None:
         return await _read_vectors(response, outbound)
     reader = FORMATS[outbound.kind].reader()
+    reader.draft.offers_tools = bool(outbound.sampling.tools)
     reader.draft.name(upstream_id=response.headers.get(_ID_HEADER), served_model=None, service_tier=None)
     if reader.draft.upstream_id is not None and listener.on_id is not None:
         listener.on_id(reader.draft.upstream_id)

@@ -1,12 +1,23 @@
 """Thoughts that a server writes into the text, in tags before the answer: parted from it, in pieces too.
 
 MiniMax does, Google where it speaks OpenAI's format, and vLLM, Ollama and others that are told of no parser.
+These write tool calls into the text as well, in the marks of their model.
 """
 
 from dataclasses import dataclass
 
 _TAGS = {"<think>": "</think>", "<thought>": "</thought>"}
-_LONGEST = max(map(len, _TAGS))
+_CALL_MARKS = (
+    *("<tool_call>", "<tool_calls>", "<|tool_call", "<function=", "<|python_tag|>", "[TOOL_CALLS]"),
+    *("<minimax:tool_call>", "<｜tool▁calls▁begin｜>"),
+)
+_MARKS = (*_TAGS, *_CALL_MARKS)
+_LONGEST = max(map(len, _MARKS))
+
+
+def begins_as_call(text: str) -> bool:
+    """Return whether a text begins with a model's own mark of a tool call, which nobody has read as one."""
+    return text.lstrip().startswith(_CALL_MARKS)
 
 
 @dataclass(slots=True)
@@ -15,6 +26,8 @@ class ThoughtTags:
 
     is_over: bool = False
     """What comes is the answer, whatever tags are in it."""
+    is_call: bool = False
+    """The answer begins as `begins_as_call` says."""
     _kept: str = ""
     """What may be a tag once the next piece is there."""
     _end: str = ""
@@ -32,7 +45,7 @@ class ThoughtTags:
         """Return what was kept back, at the end of the answer."""
         kept, self._kept = self._kept, ""
         self.is_over = True
-        return ("", kept) if self._end else ("" if self._had_any else kept, "")
+        return ("", kept) if self._end else (kept.lstrip() if self._had_any else kept, "")
 
     def _before_any(self, text: str) -> tuple[str, str]:
         begun = text.lstrip()
@@ -43,7 +56,8 @@ class ThoughtTags:
             if begun.startswith(tag):
                 self._end, self._had_any = end, True
                 return self._in_thoughts(begun.removeprefix(tag))
-        if len(begun) < _LONGEST and any(tag.startswith(begun) for tag in _TAGS):
+        self.is_call = begins_as_call(begun)
+        if not self.is_call and len(begun) < _LONGEST and any(mark.startswith(begun) for mark in _MARKS):
             self._kept = text
             return "", ""
         self.is_over = True

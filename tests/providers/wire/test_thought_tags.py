@@ -5,6 +5,8 @@ import pytest
 
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import UnreadableAnswerError
+from orchestrator.core.sampling import Sampling
+from orchestrator.providers.wire.answer_checks import check_was_offered
 from orchestrator.providers.wire.openai_format import OpenAiReader, read_openai_answer
 from orchestrator.providers.wire.sse import SentEvent
 from orchestrator.providers.wire.thought_tags import ThoughtTags
@@ -20,6 +22,10 @@ CASES = [
     ("  <", "  <", ""),
     ("<thin", "<thin", ""),
     ("<table>", "<table>", ""),
+    ("<tool_call>{}</tool_call>", "<tool_call>{}</tool_call>", ""),
+    ("<tool", "<tool", ""),
+    ("<think>a</think> <b", "<b", "a"),
+    ("<think>a</think>\n<", "<", "a"),
     ("", "", ""),
 ]
 
@@ -39,8 +45,9 @@ def whole(content: str, finish: str = "stop"):
     return read_openai_answer(orjson.dumps({"choices": [choice]}), reports_cost=False)
 
 
-def streamed(content: str, *, letters: int = 3):
+def streamed(content: str, *, letters: int = 3, offers_tools: bool = False):
     reader, deltas = OpenAiReader(reports_cost=False), []
+    reader.draft.offers_tools = offers_tools
     pieces = [content[at : at + letters] for at in range(0, len(content), letters)]
     for piece in [*({"content": piece} for piece in pieces), {}]:
         choice = {"index": 0, "delta": piece, "finish_reason": None if piece else "stop"}
@@ -64,3 +71,32 @@ def test_thoughts_alone_are_no_answer(written: str) -> None:
             read(written)
         assert caught.value.failure.kind is FailureKind.EMPTY
     assert whole(written, "length").text == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "is_call"),
+    [
+        ('<tool_call>\n{"name": "f"}\n</tool_call>', True),
+        ("<think>hm</think>\n\n<tool_call>", True),
+        ('[TOOL_CALLS][{"name": "f"}]', True),
+        ("<function=f>", True),
+        ("Chào <tool_call>", False),
+        ("<tool_box>", False),
+    ],
+)
+def test_a_tool_call_that_a_server_left_in_the_text_is_no_answer_where_tools_were_offered(
+    written: str, is_call: bool
+) -> None:
+    """A customer read it, and nobody carried it out. A stream ends before its first word."""
+    tool = {"type": "function", "function": {"name": "f"}}
+    if not is_call:
+        check_was_offered(whole(written), Sampling(tools=(tool,)))
+        assert streamed(written, offers_tools=True)[0].text == written
+        return
+    check_was_offered(whole(written), Sampling())
+    assert streamed(written)[0].text.endswith(written[-5:])
+    with pytest.raises(UnreadableAnswerError) as caught:
+        check_was_offered(whole(written), Sampling(tools=(tool,)))
+    assert caught.value.failure.kind is FailureKind.UNSUPPORTED
+    with pytest.raises(UnreadableAnswerError, match="written into the text"):
+        streamed(written, offers_tools=True)
