@@ -129,6 +129,13 @@ BY_CODE: Mapping[str, FailureKind] = {
 }
 """Values of `error.code`, `error.type`, `error.status` and the reasons in `error.details`, in lower case."""
 
+_OF_PARAMETERS = frozenset(
+    {
+        *("invalid_parameter_error", "invalidparameter", "unsupported_parameter", "unsupported_value"),
+        *("unknown_parameter", "invalid_json_schema", "invalid_function_parameters", "1210", "1214"),
+    }
+)
+"""Codes of a refused parameter, which say less than words do: OpenAI's, Alibaba's and Zhipu's."""
 _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
 """A refusal of this parameter: the model writes less than was asked of it, another one may write as much."""
 
@@ -154,7 +161,7 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
             "context length",
             "context_length",
             "context window",
-            "context size",
+            *("context size", "contextwindowexceeded"),
             "context limit",
             "maximum context",
             "maximum number of tokens",
@@ -182,13 +189,13 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
             "safety system",
             "moderation",
             "flagged",
-            *("content exists risk", "inappropriate content", "considered high risk"),
+            *("contentpolicyviolation", "content exists risk", "inappropriate content", "considered high risk"),
         ),
     ),
     (
         FailureKind.MODEL_NOT_FOUND,
         (
-            "model not found",
+            *("model not found", "no such model"),
             "is not a valid model",
             "model is deprecated",
             "model has been deprecated",
@@ -215,6 +222,7 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
             *("requires --jinja", "is not a multimodal model", "may be provided in one", "roles must alternate"),
             *("failed to deserialize", "unknown field", "unknown variant", "unknown parameter", "unknown name"),
             *("unrecognized request argument", "supported values are", "schema", "grammar"),
+            *("only support", "must be set to", "image exceeds"),
         ),
     ),
 )  # fmt: skip
@@ -329,11 +337,13 @@ def _named_kind(fault: ToldError) -> FailureKind | None:
 
 
 def _late_kind(fault: ToldError) -> FailureKind | None:
-    """Return what a parameter's name tells of a refusal whose words tell nothing.
+    """Return what a parameter's name or a code tells of a refusal whose words tell nothing.
 
     Messages are checked before they leave; of any parameter else models differ in what they take. What lies
     outside a server's own schema (`body`) is not taken by that server.
     """
+    if not _OF_PARAMETERS.isdisjoint(fault.names):
+        return FailureKind.UNSUPPORTED
     if fault.param is None or _OF_MESSAGES.match(fault.param):
         return None
     return FailureKind.MODEL_NOT_FOUND if fault.param == "model" else FailureKind.UNSUPPORTED
