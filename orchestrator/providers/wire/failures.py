@@ -105,12 +105,8 @@ BY_CODE: Mapping[str, FailureKind] = {
     "inputtextsensitivecontentdetected": FailureKind.CONTENT_FILTERED,
     "outputtextsensitivecontentdetected": FailureKind.CONTENT_FILTERED,
     "accountoverdueerror": FailureKind.NO_CREDIT,
-    # Zhipu's numbers.
+    # Zhipu's number.
     "1113": FailureKind.NO_CREDIT,
-    "1211": FailureKind.MODEL_NOT_FOUND,
-    "1220": FailureKind.MODEL_NOT_FOUND,
-    "1261": FailureKind.CONTEXT_OVERFLOW,
-    "1301": FailureKind.CONTENT_FILTERED,
     # MiniMax's, which come with status 200.
     "base_resp 1000": FailureKind.SERVER_ERROR,
     "base_resp 1001": FailureKind.UNAVAILABLE,
@@ -129,13 +125,25 @@ BY_CODE: Mapping[str, FailureKind] = {
 }
 """Values of `error.code`, `error.type`, `error.status` and the reasons in `error.details`, in lower case."""
 
-_OF_PARAMETERS = frozenset(
-    {
-        *("invalid_parameter_error", "invalidparameter", "unsupported_parameter", "unsupported_value"),
-        *("unknown_parameter", "invalid_json_schema", "invalid_function_parameters", "1210", "1214"),
-    }
-)
-"""Codes of a refused parameter, which say less than words do: OpenAI's, Alibaba's and Zhipu's."""
+_BY_LATE_CODE: Mapping[str, FailureKind] = {
+    # OpenAI's and Alibaba's of a parameter.
+    "unsupported_parameter": FailureKind.UNSUPPORTED,
+    "unsupported_value": FailureKind.UNSUPPORTED,
+    "unknown_parameter": FailureKind.UNSUPPORTED,
+    "invalid_json_schema": FailureKind.UNSUPPORTED,
+    "invalid_function_parameters": FailureKind.UNSUPPORTED,
+    "invalid_parameter_error": FailureKind.UNSUPPORTED,
+    "invalidparameter": FailureKind.UNSUPPORTED,
+    # Zhipu's numbers, which may mean something else at others.
+    "1210": FailureKind.UNSUPPORTED,
+    "1214": FailureKind.UNSUPPORTED,
+    "1211": FailureKind.MODEL_NOT_FOUND,
+    "1220": FailureKind.MODEL_NOT_FOUND,
+    "1261": FailureKind.CONTEXT_OVERFLOW,
+    "1301": FailureKind.CONTENT_FILTERED,
+}
+"""Of codes that say less than words do; only read where neither a status nor words say what is meant."""
+
 _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
 """A refusal of this parameter: the model writes less than was asked of it, another one may write as much."""
 
@@ -342,8 +350,9 @@ def _late_kind(fault: ToldError) -> FailureKind | None:
     Messages are checked before they leave; of any parameter else models differ in what they take. What lies
     outside a server's own schema (`body`) is not taken by that server.
     """
-    if not _OF_PARAMETERS.isdisjoint(fault.names):
-        return FailureKind.UNSUPPORTED
+    coded = next((_BY_LATE_CODE[name] for name in fault.names if name in _BY_LATE_CODE), None)
+    if coded is not None:
+        return coded
     if fault.param is None or _OF_MESSAGES.match(fault.param):
         return None
     return FailureKind.MODEL_NOT_FOUND if fault.param == "model" else FailureKind.UNSUPPORTED

@@ -84,6 +84,8 @@ def test_the_words_are_read_wherever_a_vendor_writes_them(status: int, body: obj
         (400, {"error": {"code": "data_inspection_failed", "type": "data_inspection_failed"}}, K.CONTENT_FILTERED),
         (400, {"error": {"type": "content_filter", "message": "The request was considered high risk"}}, K.CONTENT_FILTERED),
         (400, {"error": {"code": "InputTextSensitiveContentDetected", "type": "BadRequest"}}, K.CONTENT_FILTERED),
+        # A number of one vendor's says nothing against another's status.
+        (429, {"object": "error", "type": "rate_limited", "code": "1301", "message": "x"}, K.RATE_LIMITED),
         # Accounts, prompts.
         (400, {"code": "Arrearage", "message": "Access denied"}, K.NO_CREDIT),
         (429, {"error": {"code": "1113", "message": "x"}}, K.NO_CREDIT),
