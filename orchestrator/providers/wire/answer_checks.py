@@ -53,6 +53,7 @@ def check_was_offered(answer: ProviderAnswer, sampling: Sampling) -> None:
     """Check that no tool is called but those of the request: nobody could carry the call out.
 
     With `tool_choice: none` there is no tool to be called: the caller's code reads the text, and has none.
+    Where it names one, there is that one.
 
     Raises:
         UnreadableAnswerError: one is, or is written into the text.
@@ -66,6 +67,17 @@ def check_was_offered(answer: ProviderAnswer, sampling: Sampling) -> None:
         raise unreadable(FailureKind.MALFORMED, "it calls a tool, and none was offered", answer=answer)
     functions = [tool.get("function") for tool in tools]
     names = {function.get("name") for function in functions if isinstance(function, Mapping)}
+    forced = _forced_by(sampling)
+    if forced in names and any(call.name != forced for call in answer.tool_calls):
+        raise unreadable(FailureKind.MALFORMED, "it calls another tool than the one asked for", answer=answer)
     # Of a vendor's own tools nobody here knows the names.
     if len(names) == len(tools) and any(call.name not in names for call in answer.tool_calls):
         raise unreadable(FailureKind.MALFORMED, "it calls a tool that was not offered", answer=answer)
+
+
+def _forced_by(sampling: Sampling) -> str | None:
+    """Return the name of the tool that must be called, None where none must."""
+    choice = sampling.tool_choice
+    function = choice.get("function") if isinstance(choice, Mapping) else None
+    name = function.get("name") if isinstance(function, Mapping) else None
+    return name if isinstance(name, str) else None

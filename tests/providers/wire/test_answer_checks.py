@@ -89,3 +89,13 @@ def test_a_call_that_the_caller_forbade_is_no_answer(choice, is_right: bool) -> 
     called = answer("Đợi", calls=(ToolCall("a", "f", "{}"),), finish="tool_calls")
     with nullcontext() if is_right else pytest.raises(UnreadableAnswerError):
         check_was_offered(called, sampling)
+
+
+@pytest.mark.parametrize(("forced", "called", "is_right"), [("f", "f", True), ("f", "g", False)])
+def test_another_tool_than_the_one_that_had_to_be_called_is_no_answer(forced, called, is_right) -> None:
+    tools = tuple({"type": "function", "function": {"name": name}} for name in "fg")
+    sampling = Sampling(tools=tools, tool_choice={"type": "function", "function": {"name": forced}})
+    check_was_offered(answer("Đợi"), sampling)
+    calling = answer("Đợi", calls=(ToolCall("a", called, "{}"),), finish="tool_calls")
+    with nullcontext() if is_right else pytest.raises(UnreadableAnswerError):
+        check_was_offered(calling, sampling)
