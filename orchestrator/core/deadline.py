@@ -12,6 +12,8 @@ _UNUSUAL = 3.0
 """An answer may take so many times its usual time; with twice that a turn ends as the answer comes."""
 _HARDLY_LONGER = 1.25
 """So many times where the deadline is no longer."""
+_TELLING_S = 2.0
+"""A shorter silence says nothing of a provider, however quick it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +59,11 @@ def answer_time_s(usual_s: float, *, left_s: float, timeout_s: float, least_s: f
 def turn_time_s(usual_s: float) -> float:
     """Return how long an answer that usually takes `usual_s` is not given up for another's sake."""
     return _HARDLY_LONGER * usual_s
+
+
+def telling_silence_s(usual_s: float, *, limit_s: float) -> float:
+    """Return after how long a silence speaks against a provider: after its limit, or when it is unusual.
+
+    Where it is not known how long its answers take (`usual_s` is 0 then), only its limit tells.
+    """
+    return min(limit_s, max(_TELLING_S, _UNUSUAL * usual_s)) if usual_s > 0 else limit_s

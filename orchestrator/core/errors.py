@@ -187,6 +187,13 @@ class BudgetExceededError(OrchestratorError):
         """Let the words advise whoever asked for vectors, which have no max_tokens."""
         self.args = (str(self.args[0]).replace(_OF_CHATS, _OF_TEXTS),)
 
+    def needing(self, needed: NanoUsd) -> "BudgetExceededError":
+        """Return the refusal of another amount by the same limit."""
+        return BudgetExceededError(
+            scope=self.scope, window=self.window, limit=self.limit, left=self.left, needed=needed,
+            resets_at=self.resets_at, held=self.held,
+        )  # fmt: skip
+
     @property
     def may_pass(self) -> bool:
         """Return whether only what is held for others refuses it, so that it may fit when they have ended."""

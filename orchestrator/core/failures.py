@@ -173,7 +173,7 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
         HealthScope.NONE,
         _NO,
         "not taken by this model or account",
-        "400 about a parameter, a tool or a picture that the model does not take; 429 or 413 of a request that is larger than all of a minute",
+        "400 or 422 about a parameter, a tool, a schema or a picture that the model does not take; 429 or 413 of a request that is larger than all of a minute; no JSON of the emergency model where JSON was asked for",
     ),
     FailureKind.CONTENT_FILTERED: FailurePolicy(
         FallbackScope.OTHER_MODEL,

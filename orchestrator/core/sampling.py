@@ -45,6 +45,12 @@ class Sampling:
         """Return the parameters that were set; a request is asked for them again and again."""
         return {name: value for name in SAMPLING_NAMES if (value := getattr(self, name)) is not None}
 
+    @property
+    def asks_for_json(self) -> bool:
+        """Return whether a program reads the answer: JSON, with a schema or without."""
+        form = self.response_format
+        return form is not None and form.get("type") != "text"
+
     def as_wire(self) -> dict[str, Any]:
         """Return the parameters that were set, as a provider takes them."""
         return {

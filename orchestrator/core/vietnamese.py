@@ -43,7 +43,7 @@ SENTENCES_VI: Mapping[str, str] = {
     "giống nhau, và trọng tài không cho câu nào dùng được",
     # That nobody answered.
     "no provider could answer just now": "lúc này không nhà cung cấp nào trả lời được",
-    "please try again in a moment": "hãy thử lại sau giây lát",
+    "ask again later, not at once": "hãy hỏi lại sau, đừng hỏi ngay",
     "ask again in {a} s, or raise requests_per_min or tokens_per_min under 'providers' in config.yaml if they allow more":
     "hỏi lại sau {a} giây, hoặc nâng requests_per_min hay tokens_per_min dưới 'providers' trong config.yaml nếu họ cho phép",
     "they asked for no more for a while: ask again in {a} s": "họ yêu cầu ngừng gửi một lúc: hỏi lại sau {a} giây",

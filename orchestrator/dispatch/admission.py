@@ -6,7 +6,7 @@ An attempt that is let in has an `AttemptPermit`, which is closed exactly once: 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from orchestrator.core.errors import BudgetExceededError
 from orchestrator.core.failures import FailureKind, HealthScope
@@ -52,6 +52,13 @@ class Rejected:
     wait: RejectReason | None = None
     """What it would wait for."""
     over_budget: BudgetExceededError | None = None
+
+    @classmethod
+    def by(cls, refusal: BudgetExceededError) -> Self:
+        """Return the rejection by a budget."""
+        holds = ", as long as others hold money of it" if refusal.may_pass else ""
+        reason = f"over the {refusal.window} budget of {shown_scope(refusal.scope)}{holds}"
+        return cls(reason, over_budget=refusal)
 
     @property
     def failure(self) -> FailureKind | None:
@@ -193,9 +200,6 @@ async def _enter(
         if draws_retry:
             services.retry_budget.give_back(provider, drew=True)
         if isinstance(exc, BudgetExceededError):
-            holds = ", as long as others hold money of it" if exc.may_pass else ""
-            return Rejected(
-                f"over the {exc.window} budget of {shown_scope(exc.scope)}{holds}", over_budget=exc
-            )
+            return Rejected.by(exc)
         raise
     return AttemptPermit(circuit, reservation, hold, draws_retry)

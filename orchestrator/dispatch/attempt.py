@@ -5,16 +5,14 @@ The dispatcher tells it `succeed`. It ends once, whatever is told to it afterwar
 in flight at a time; any number of lanes may be.
 """
 
-import asyncio
 import logging
 import math
 from dataclasses import dataclass, replace
-from types import TracebackType
 from typing import Any, NamedTuple, Protocol
 
 from orchestrator.catalog.rates import Rates
 from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
-from orchestrator.core.deadline import STOOD_STILL_S
+from orchestrator.core.deadline import telling_silence_s
 from orchestrator.core.failures import OF_THE_REQUEST, Failure, FailureKind, HealthScope
 from orchestrator.core.plain_data import copied
 from orchestrator.core.provider_answer import BilledUsage, ProviderAnswer, UnreadableAnswerError
@@ -33,14 +31,13 @@ from orchestrator.dispatch.history import DispatchHistory
 from orchestrator.dispatch.pace import Pace
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.target import Target
+from orchestrator.dispatch.turn_timer import TurnTimer
 from orchestrator.streaming.stream_writer import StreamWriter
 
 logger = logging.getLogger("orchestrator.dispatch")
 
 
 _REFUSED = frozenset({FailureKind.BAD_REQUEST, FailureKind.UNSUPPORTED})
-_READING_S = 1.0
-"""So long what arrived meanwhile may take to be read."""
 
 
 class NotAdmittedError(Exception):
@@ -57,62 +54,6 @@ class Outbound:
     max_tokens: int
     rates: Rates
     """The most that a token may cost."""
-
-
-class TurnTimer:
-    """Ends the current attempt of one way along a plan when its time is over.
-
-    An `async with` block runs without a limit, until an attempt sets its own with `allow`. It raises
-    TimeoutError when that is over; whatever was awaited has been cancelled. Where the whole process stood
-    still meanwhile (it was suspended, or had no processor), what has arrived is read first.
-    """
-
-    def __init__(self) -> None:
-        """Run no time yet."""
-        self._timeout: asyncio.Timeout | None = None
-        self._bell: asyncio.TimerHandle | None = None
-
-    async def __aenter__(self) -> None:
-        """Begin."""
-        self._timeout = await asyncio.timeout(None).__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End."""
-        timeout, self._timeout = self._timeout, None
-        self._silence()
-        if timeout is not None:
-            await timeout.__aexit__(kind, error, trace)
-
-    def allow(self, duration_s: float) -> None:
-        """Let the current attempt run for `duration_s` more seconds."""
-        if self._timeout is not None:
-            self._silence()
-            loop = asyncio.get_running_loop()
-            at_s = loop.time() + duration_s
-            self._bell = loop.call_at(at_s, self._ring, loop, at_s)
-
-    def stop(self) -> None:
-        """Take the limit away: it was the attempt's, not that of the wait before the next one."""
-        if self._timeout is not None and not self._timeout.expired():
-            self._silence()
-            self._timeout.reschedule(None)
-
-    def _silence(self) -> None:
-        if self._bell is not None:
-            self._bell.cancel()
-            self._bell = None
-
-    def _ring(self, loop: asyncio.AbstractEventLoop, at_s: float) -> None:
-        """End the attempt; a bell that is much too late rings once more, when what waited has been read."""
-        if self._timeout is None:
-            return
-        if loop.time() - at_s < STOOD_STILL_S:
-            self._timeout.reschedule(loop.time())
-            return
-        again_s = loop.time() + _READING_S
-        self._bell = loop.call_at(again_s, self._ring, loop, again_s)
 
 
 class AttemptTerms(NamedTuple):
@@ -387,11 +328,14 @@ class InFlightAttempt:
         """Return whose health the failure speaks against; of none where only the caller was in a hurry."""
         if not self._sent and failure.kind is not FailureKind.UNREACHABLE:
             return HealthScope.NONE
-        provider = self.target.deployment.provider
-        allowed_s = provider.stall_timeout_s if self._first_token_at_s is not None else provider.timeout_s
-        hurried = row.latency_s < min(provider.first_token_timeout_s, allowed_s) * 0.99
-        if failure.kind is FailureKind.TIMEOUT and failure.status is None and hurried:
-            return HealthScope.NONE
+        if failure.kind is FailureKind.TIMEOUT and failure.status is None:
+            provider, usual_s = self.target.deployment.provider, 0.0
+            allowed_s = provider.stall_timeout_s
+            if self._first_token_at_s is None:
+                allowed_s, usual_s = provider.timeout_s, self._lane.services.health.usual_s(self.name)
+            limit_s = min(provider.first_token_timeout_s, allowed_s)
+            if row.latency_s < telling_silence_s(usual_s, limit_s=limit_s) * 0.99:
+                return HealthScope.NONE
         return failure.policy.health_scope
 
 

@@ -4,18 +4,16 @@ A failure is retried on the same deployment, or the way goes on to the next one:
 deployment is left, the way waits for the one that recovers first. What is refused is noted with its reason.
 """
 
-import math
 from collections.abc import Sequence
 
 from orchestrator.catalog.models import ModelClass
-from orchestrator.core.deadline import answer_time_s, turn_time_s
 from orchestrator.core.errors import BudgetExceededError, cheapest_of
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.progress import Progress, ProgressStep, tell
 from orchestrator.core.request import ChatRequest
 from orchestrator.dispatch.admission import AttemptRequest, Rejected, RejectReason, admit
-from orchestrator.dispatch.attempt import AttemptTerms, InFlightAttempt, TurnTimer
+from orchestrator.dispatch.attempt import AttemptTerms, InFlightAttempt
 from orchestrator.dispatch.dispatch_request import DispatchRequest
 from orchestrator.dispatch.exclusions import Exclusions
 from orchestrator.dispatch.history import DispatchHistory
@@ -25,6 +23,8 @@ from orchestrator.dispatch.recovery_wait import RecoveryQueue, WaitBudget, Waite
 from orchestrator.dispatch.replan import left_nusd, replan
 from orchestrator.dispatch.services import Services
 from orchestrator.dispatch.target import Target
+from orchestrator.dispatch.time_shares import TimeShares
+from orchestrator.dispatch.turn_timer import TurnTimer
 from orchestrator.ledger.ledger import HoldRequest
 from orchestrator.resilience.retry_policy import fallback_delay_s, retry_delay_s
 from orchestrator.routing.settings import OnFiltered
@@ -59,6 +59,7 @@ class Cursor:
         """The attempt that is admitted and has not ended."""
         self.stream_began = False
         self.services, self.history, self.writer = services, history, writer
+        self._time = TimeShares(dispatch, services)
         self._targets = dispatch.targets
         self._position = -1
         self._fallbacks = 0
@@ -172,7 +173,7 @@ class Cursor:
             return self._skip(target, withheld)
         profile = self._dispatch.profile
         delay_s *= 1 + self.services.chance.up_to(profile.jitter)
-        if self._left_s() - delay_s < MIN_ATTEMPT_S:
+        if self._time.left_s() - delay_s < MIN_ATTEMPT_S:
             return self._skip(target, NO_TIME)
         return await self._take(target, delay_s=delay_s, patience_s=profile.max_rate_wait_s)
 
@@ -180,8 +181,11 @@ class Cursor:
         self, target: Target, *, delay_s: float = 0.0, patience_s: float, alone: bool = False
     ) -> bool:
         provider = target.deployment.provider_name
+        refusal = self._money.refusal_of(target.candidate.bound_nusd)
+        if refusal is not None:
+            return self._note_rejection(target, Rejected.by(refusal), alone=alone)
         number = self.history.draw_number()
-        patience_s = max(0.0, min(patience_s, self._left_s() - delay_s - self._answer_s(target)))
+        patience_s = max(0.0, min(patience_s, self._time.left_s() - delay_s - self._time.answer_s(target)))
         # Another vote of the same request is no second try.
         again = any(each.provider == provider and each.failure for each in self.history.attempts)
         request = AttemptRequest(
@@ -195,9 +199,12 @@ class Cursor:
         if isinstance(permit, Rejected):
             self.history.return_number(number)
             return self._note_rejection(target, permit, alone=alone)
-        terms = AttemptTerms(
-            self._asked_of(target), number, self._limit_s(target), self._continues, self._turn_s(target)
+        turn = self._time.turn_of(
+            target,
+            has_next=self._position + 1 < len(self._targets),
+            is_only=len(self._targets) == 1 and not self._tried,
         )
+        terms = AttemptTerms(self._asked_of(target), number, turn.limit_s, self._continues, turn.turn_s)
         self.current = InFlightAttempt(target, terms, permit, lane=self)
         tell(self.history.step_to(target.name, number))
         self._tries_here += 1
@@ -221,22 +228,6 @@ class Cursor:
 
     def _asked_of(self, target: Target) -> ChatRequest:
         return self._dispatch.request if self.writer is None else self.writer.request_for(target.name)
-
-    def _limit_s(self, target: Target) -> float:
-        """Return how long an attempt may be silent."""
-        provider = target.deployment.provider
-        limit_s = provider.first_token_timeout_s if self._dispatch.stream else provider.timeout_s
-        # A silent provider must leave time for the next one; a caller in a hurry asks no other one.
-        return min(limit_s, self._turn_s(target))
-
-    def _turn_s(self, target: Target) -> float:
-        """Return how long an attempt may bring nothing: half of what is left while others remain."""
-        usual_s, profile = self.services.health.usual_s(target.name), self._dispatch.profile
-        # Who is alone is asked again, where it is known that its answers do not take so long.
-        is_spared = len(self._targets) == 1 and usual_s > 0 and not self._tried and profile.asks_again
-        if self._position + 1 == len(self._targets) and not is_spared:
-            return math.inf
-        return max(profile.min_turn_s, self._left_s() / 2, turn_time_s(usual_s))
 
     def _hold_request(self, target: Target, number: int) -> HoldRequest:
         return HoldRequest(
@@ -263,7 +254,7 @@ class Cursor:
 
     async def _wait_for_the_first(self) -> InFlightAttempt | None:
         """Wait for the deployment that can serve first, once no other is left to try."""
-        while self._may_wait():
+        while self._recovery.has_any and self._may_wait():
             first = self._recovery.take_first(self._fit(), self._wait_budget())
             if first is None:
                 return None
@@ -273,7 +264,7 @@ class Cursor:
                 await self.services.clock.sleep(wait_s)
             position = next(at for at, target in enumerate(self._targets) if target.name == waiter.name)
             self._position, self._tries_here, self._alone = position, 0, True
-            if await self._take(self._targets[position], patience_s=self._left_s(), alone=True):
+            if await self._take(self._targets[position], patience_s=self._time.left_s(), alone=True):
                 self._recovery.come_back(waiter)
                 return self.current
         return None
@@ -282,7 +273,7 @@ class Cursor:
         """Wait for money that others hold, where nothing else keeps a target from being asked."""
         money, clock = self._money, self.services.clock
         try:
-            while self._may_wait():
+            while money.may_come and self._may_wait():
                 fit = self._fit()
                 if not await money.turn(fit, left_s=self._wait_budget().longest_s(fit), clock=clock):
                     return None
@@ -290,14 +281,14 @@ class Cursor:
                     if target.name not in fit or not money.is_short(target.name):
                         continue
                     self._position, self._tries_here, self._alone = position, 0, True
-                    if await self._take(target, patience_s=self._left_s()):
+                    if await self._take(target, patience_s=self._time.left_s()):
                         return self.current
         finally:
             money.leave()
         return None
 
     def _may_wait(self) -> bool:
-        has_time = self._left_s() >= MIN_ATTEMPT_S
+        has_time = self._time.left_s() >= MIN_ATTEMPT_S
         return has_time and (self.failure is None or self._asks_others_after(self.failure))
 
     def _asks_others_after(self, failure: Failure) -> bool:
@@ -308,17 +299,8 @@ class Cursor:
         return failure.policy.fall_back
 
     def _wait_budget(self) -> WaitBudget:
-        health = self.services.health
-        return WaitBudget(
-            now_s=self.services.clock.monotonic_s(),
-            left_s=self._left_s(),
-            answer_s={target.name: self._answer_s(target) for target in self._targets},
-            patience_s=0.0 if self._has_older_answer else self._dispatch.profile.max_recovery_wait_s,
-            outage=not all(
-                health.is_closed(target.name, provider=target.deployment.provider_name)
-                for target in self._targets
-            ),
-        )
+        now_s = self.services.clock.monotonic_s()
+        return self._time.wait_budget(self._targets, now_s=now_s, has_older_answer=self._has_older_answer)
 
     def _comes_back_before(self, target: Target) -> bool:
         """Return whether a better model is asked once more before the emergency model is.
@@ -382,18 +364,12 @@ class Cursor:
         if failure.policy.passes and self._dispatch.profile.attempts_per_deployment > 1:
             # Should no other be left, it may be asked again.
             now_s = services.clock.monotonic_s()
-            ready_at_s = now_s + services.rate_limiter.rests_s(target.name)
-            waiter = Waiter(target.name, target.deployment.provider_name, ready_at_s, None)
+            rests_s = services.rate_limiter.rests_s(target.name)
+            waiter = Waiter(
+                target.name, target.deployment.provider_name, now_s + rests_s, None, is_known=rests_s > 0
+            )
             self._recovery.note_failure(waiter, now_s=now_s)
 
     def _left_nusd(self, target: Target) -> NanoUsd | None:
         limits, spent = self.services.ledger.limits, self.history.spent_nusd
         return left_nusd(target, self._dispatch.request, spent_nusd=spent, limits=limits)
-
-    def _answer_s(self, target: Target) -> float:
-        usual_s, timeout_s = self.services.health.usual_s(target.name), self._dispatch.deadline.timeout_s
-        least_s = self._dispatch.profile.min_turn_s
-        return answer_time_s(usual_s, left_s=self._left_s(), timeout_s=timeout_s, least_s=least_s)
-
-    def _left_s(self) -> float:
-        return self._dispatch.deadline.left_s()

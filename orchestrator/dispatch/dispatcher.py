@@ -4,6 +4,7 @@ It knows no library. The cursor says which attempt is next, the transport sends 
 booked, handed to the reader of a stream, or told as the error that says why no deployment answered.
 """
 
+import json
 import logging
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ from orchestrator.catalog.models import ModelClass
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.on_break import OnBreak
-from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
+from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Attempt
 from orchestrator.dispatch.attempt import InFlightAttempt
 from orchestrator.dispatch.cursor import Cursor
@@ -91,7 +92,9 @@ class Dispatcher:
             async with self._cursor.timer:
                 answer = await self._transport.send(self._cursor)
                 if answer is not None:
-                    return self._succeed(in_flight(self._cursor), answer)
+                    attempt = in_flight(self._cursor)
+                    _check_json(attempt, answer)
+                    return self._succeed(attempt, answer)
         except TimeoutError:
             self._fail(Failure(FailureKind.TIMEOUT))
         except AttemptFailedError as exc:
@@ -175,3 +178,19 @@ class Dispatcher:
             if target.deployment.model.tier is not ModelClass.EMERGENCY
         ]
         return min(rests_s) if rests_s and all(rests_s) else None
+
+
+def _check_json(attempt: InFlightAttempt, answer: ProviderAnswer) -> None:
+    """Check that the emergency model has written JSON where a program asked for it: half of it is none.
+
+    Raises:
+        UnreadableAnswerError: it has not; of another model the finish reason tells.
+    """
+    if attempt.target.deployment.model.tier is not ModelClass.EMERGENCY:
+        return
+    if not attempt.request.sampling.asks_for_json or answer.tool_calls:
+        return
+    try:
+        json.loads(answer.text)
+    except ValueError:
+        raise UnreadableAnswerError(Failure(FailureKind.UNSUPPORTED), answer) from None

@@ -125,7 +125,7 @@ def _when_to_ask_again(room_in_s: float | None, rested_in_s: float | None) -> st
         return f"; ask again in {math.ceil(room_in_s)} s"
     if rested_in_s is not None:
         return f"; they asked for no more for a while: ask again in {math.ceil(rested_in_s)} s"
-    return "; please try again in a moment"
+    return "; ask again later, not at once"
 
 
 def _not_sent_error(history: DispatchHistory, names: str) -> RejectedByProviderError:

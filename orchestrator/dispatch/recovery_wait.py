@@ -28,6 +28,8 @@ class Waiter:
     """On the monotonic clock; of a failure when it failed, or when its rest is over."""
     wait: RejectReason | None
     """What it was passed over for; None: it failed, in a way that may pass."""
+    is_known: bool = False
+    """It failed, and has named the moment itself (Retry-After)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class WaitBudget:
     """Until the deadline."""
     answer_s: Mapping[str, float]
     """How much of that an answer of each target needs."""
+    hurried_s: Mapping[str, float]
+    """And how much it needs where nothing unusual happens."""
     patience_s: float
     """For circuits and for failures that may pass, all waits together."""
     outage: bool
@@ -52,9 +56,16 @@ class WaitBudget:
         """Return how long may be waited so for any of several."""
         return max(map(self.passing_s, names), default=0.0)
 
-    def known_s(self, name: str) -> float:
-        """Return how long may be waited for a moment that is known; an answer needs the rest of the time."""
+    def line_s(self, name: str) -> float:
+        """Return how long may be waited in a line; an answer needs the rest of the time."""
         return max(min(self.left_s, 0.0), self.left_s - self.answer_s[name])
+
+    def known_s(self, name: str) -> float:
+        """Return how long may be waited for a moment that a provider named, so that its usual time is left.
+
+        Nobody is behind in a line for it, and the alternative is to give up.
+        """
+        return max(min(self.left_s, 0.0), self.left_s - self.hurried_s[name])
 
 
 class RecoveryQueue:
@@ -67,6 +78,11 @@ class RecoveryQueue:
         self._comebacks: Counter[str] = Counter()
         self._failed_at_s: dict[str, float] = {}
         """When each provider failed last."""
+
+    @property
+    def has_any(self) -> bool:
+        """Return whether there is a target to come back to."""
+        return bool(self._later)
 
     def note(self, later: Waiter) -> None:
         """Remember a target that was passed over."""
@@ -116,11 +132,16 @@ class RecoveryQueue:
 
     def _worth_s(self, later: Waiter, room: WaitBudget) -> float | None:
         """Return how long to wait for a target, None when that is too long or in vain."""
-        if later.wait in {RejectReason.LINE, RejectReason.REST}:
+        patience_s = room.patience_s - self._waited_s
+        if later.wait is RejectReason.LINE:
             # Who would be too late is told the moment, and comes back.
+            most_s = room.line_s(later.name)
+        elif later.wait is RejectReason.REST:
             most_s = room.known_s(later.name)
+        elif later.is_known:
+            most_s = min(room.known_s(later.name), patience_s)
         else:
-            most_s = min(room.passing_s(later.name), room.patience_s - self._waited_s)
+            most_s = min(room.passing_s(later.name), patience_s)
         spared_s = self._spared_s(later.provider, room, most_s=most_s)
         wait_s = max(0.0, later.ready_at_s - room.now_s, spared_s)
         return wait_s if wait_s <= most_s else None

@@ -33,6 +33,7 @@ CLASSES: Mapping[str, str] = {
     "larger than a minute": "status=429,reason=request_too_large",
     "location": "status=400,reason=location",
     "deprecated model": "status=400,reason=deprecated_model",
+    "narrower schema": "status=422,reason=schema",
     "error of 4 MB": "status=500,reason=huge",
     "redirect": "redirect",
     "connection reset": "reset",

@@ -30,7 +30,7 @@ BROKEN_VI: Mapping[str, str] = {
     "bad request": "yêu cầu sai", "400 that is HTML": "400 là HTML", "400 that is empty": "400 trống",
     "quota used up": "hết hạn mức", "output limit": "giới hạn đầu ra",
     "larger than a minute": "lớn hơn hạn mức một phút", "location": "vị trí", "deprecated model":
-    "mô hình đã ngừng", "error of 4 MB": "lỗi dài 4 MB", "connection reset": "mất kết nối", "silence": "im lặng",
+    "mô hình đã ngừng", "narrower schema": "lược đồ hẹp hơn", "error of 4 MB": "lỗi dài 4 MB", "connection reset": "mất kết nối", "silence": "im lặng",
     "slow first token": "token đầu chậm", "cut": "bị cắt", "end mark missing": "thiếu dấu kết thúc", "stall": "đứng giữa chừng",
     "malformed chunk": "mảnh sai dạng", "odd chunk": "mảnh lạ", "HTML with 200": "HTML với 200",
     "text that is no text": "văn bản không phải văn bản", "no choices": "không có câu trả lời nào", "empty answer":

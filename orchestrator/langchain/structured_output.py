@@ -1,9 +1,12 @@
 """Parsers of structured output that never answer with nothing: an answer of no such shape is an error.
 
 A model may answer in prose though it was to call a function, because it does not take `tool_choice`. Its
-words are read as JSON then, and if they are none, LangChain's OutputParserException says so.
+words are read as JSON then, and if they are none, LangChain's OutputParserException says so. LangChain also
+completes JSON that breaks off: half an answer would pass for a whole one, with half a name in it.
 """
 
+import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
@@ -19,6 +22,7 @@ from langchain_core.utils.pydantic import (
     is_basemodel_subclass,
 )
 
+_FENCE = re.compile(r"```(?:json)?", re.IGNORECASE)
 _NO_ANSWER = "the model did not answer in the shape that was asked for: {reason}"
 
 
@@ -41,21 +45,23 @@ class _NeverNone(BaseCumulativeTransformOutputParser[Any]):
 
     def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[Any]:  # noqa: A002 -- LangChain's name
         chunks: list[str | BaseMessage] = []
-        has_parsed = False
+        last = None
         for parsed in super()._transform(_kept(input, chunks)):
-            has_parsed = True
+            last = parsed
             yield parsed
-        if not has_parsed:
-            yield self.parse_result([_whole(chunks)])
+        whole = self.parse_result([_whole(chunks)])
+        if whole != last:
+            yield whole
 
     async def _atransform(self, input: AsyncIterator[str | BaseMessage]) -> AsyncIterator[Any]:  # noqa: A002 -- as above
         chunks: list[str | BaseMessage] = []
-        has_parsed = False
+        last = None
         async for parsed in super()._atransform(_akept(input, chunks)):
-            has_parsed = True
+            last = parsed
             yield parsed
-        if not has_parsed:
-            yield self.parse_result([_whole(chunks)])
+        whole = self.parse_result([_whole(chunks)])
+        if whole != last:
+            yield whole
 
 
 class _CalledObject(_NeverNone, JsonOutputKeyToolsParser):
@@ -74,8 +80,27 @@ class _CalledModel(_NeverNone, PydanticToolsParser):
         return parser.parse_result([Generation(text=text)])
 
 
-class _WrittenObject(_NeverNone, JsonOutputParser):
-    """Takes an answer that is JSON."""
+class _Written(_NeverNone):
+    """Takes an answer that is JSON, and all of it."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Return the answer; None while it may still come.
+
+        Raises:
+            OutputParserException: it is whole, and not of the shape.
+        """
+        parsed = super().parse_result(result, partial=partial)
+        if not partial:
+            _check_whole(_text_of(result))
+        return parsed
+
+
+class _WrittenObject(_Written, JsonOutputParser):
+    """Takes any JSON."""
+
+
+class _WrittenModel(_Written, PydanticOutputParser[Any]):
+    """Takes JSON of a pydantic class."""
 
 
 def parser_of_calls(schema: dict[str, Any] | type, name: str) -> BaseOutputParser[Any]:
@@ -88,7 +113,7 @@ def parser_of_calls(schema: dict[str, Any] | type, name: str) -> BaseOutputParse
 def parser_of_json(schema: dict[str, Any] | type) -> BaseOutputParser[Any]:
     """Return what reads an answer that is JSON of the shape `schema`."""
     if isinstance(schema, type) and is_basemodel_subclass(schema):
-        return PydanticOutputParser(pydantic_object=schema)
+        return _WrittenModel(pydantic_object=schema)
     return _WrittenObject()
 
 
@@ -104,7 +129,34 @@ def _object_in(text: str) -> dict[str, Any]:
         parsed = None
     if not isinstance(parsed, dict):
         raise _no_answer("it called no function, and its words are no JSON object", text)
+    _check_whole(text)
     return parsed
+
+
+def _check_whole(text: str) -> None:
+    """Check that a text is one whole JSON value, alone or in a block of code.
+
+    Raises:
+        OutputParserException: it breaks off, or something else stands beside it.
+    """
+    for written in _json_texts(text):
+        try:
+            # As LangChain reads it: a line break in a string is one.
+            json.loads(written, strict=False)
+        except ValueError:
+            continue
+        return
+    raise _no_answer("its JSON breaks off, or something else stands beside it", text)
+
+
+def _json_texts(text: str) -> Iterator[str]:
+    yield text
+    fence = _FENCE.search(text)
+    if fence is not None:
+        inner = text[fence.end() :]
+        yield inner
+        yield inner.rpartition("```")[0]
+        yield inner.partition("```")[0]
 
 
 def _no_answer(reason: str, text: str) -> OutputParserException:

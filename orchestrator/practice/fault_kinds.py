@@ -34,6 +34,7 @@ REASONS = (
     "request_too_large",
     "location",
     "deprecated_model",
+    "schema",
     "html",
     "empty",
     "huge",

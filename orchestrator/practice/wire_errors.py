@@ -15,6 +15,10 @@ HTML_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad
 
 GOOGLES = frozenset({"google", "vertex_ai"})
 """Who speaks Gemini's format, and refuses in it."""
+_OTHER_SCHEMA = (
+    b'{"detail":[{"type":"extra_forbidden","loc":["body","seed"],"msg":"Extra inputs are not permitted"}]}'
+)
+"""What a FastAPI server says of a field that its own schema has not."""
 _RATE_LIMITED = 429
 _HUGE_BYTES = 4_000_000
 
@@ -207,6 +211,8 @@ def odd_error(refusal: Refusal) -> bytes | None:
         return HTML_PAGE
     if refusal.reason == "huge":
         return b'{"error":{"message":"' + b"a" * _HUGE_BYTES + b'"}}'
+    if refusal.reason == "schema":
+        return _OTHER_SCHEMA
     return b"" if refusal.reason == "empty" else None
 
 

@@ -45,6 +45,7 @@ _REASONS: Mapping[str, FailureKind] = {
     "request_too_large": FailureKind.UNSUPPORTED,
     "location": FailureKind.UNAUTHORIZED,
     "deprecated_model": FailureKind.MODEL_NOT_FOUND,
+    "schema": FailureKind.UNSUPPORTED,
     "html": FailureKind.SERVER_ERROR,
     "empty": FailureKind.SERVER_ERROR,
     "huge": FailureKind.SERVER_ERROR,

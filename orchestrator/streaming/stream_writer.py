@@ -130,8 +130,7 @@ class StreamWriter:
 
     @property
     def _asks_for_json(self) -> bool:
-        form = self._request.sampling.response_format
-        return form is not None and form.get("type") != "text"
+        return self._request.sampling.asks_for_json
 
     def _joined(self, piece: str | None, answer: ProviderAnswer | None = None) -> str:
         if self._splice is None:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from orchestrator.core.deadline import Deadline, answer_time_s
+from orchestrator.core.deadline import Deadline, answer_time_s, telling_silence_s
 
 
 def test_what_is_left_and_what_has_passed_make_the_timeout(clock) -> None:
@@ -43,3 +43,9 @@ def test_half_of_the_time_is_for_waits_where_answers_usually_take_longer_than_al
     """A use case in a hurry asks for less than those before it, and would be refused before it has asked."""
     assert answer_time_s(30.0, left_s=20, timeout_s=20, least_s=5) == 10
     assert answer_time_s(30.0, left_s=8, timeout_s=20, least_s=5) == 4
+
+
+def test_a_silence_speaks_against_a_provider_when_it_is_unusual_or_over_its_limit() -> None:
+    """A caller in a hurry proves little of a model whose answers take long, or are not known."""
+    for usual_s, telling_s in ((0.0, 15), (0.1, 2), (1.5, 4.5), (4.0, 12), (8.0, 15)):
+        assert telling_silence_s(usual_s, limit_s=15) == telling_s, usual_s

@@ -75,8 +75,8 @@ def test_no_value_is_lost_on_the_way(sentence):
             "a/b bị loại: bị ngắt mạch sau nhiều lần lỗi; c/d không trả lời",
         ),
         (
-            "nobody answered: no provider could answer just now; please try again in a moment (a/b: timeout)",
-            "không ai trả lời: lúc này không nhà cung cấp nào trả lời được; hãy thử lại sau giây lát (a/b: quá thời gian)",
+            "nobody answered: no provider could answer just now; ask again later, not at once (a/b: timeout)",
+            "không ai trả lời: lúc này không nhà cung cấp nào trả lời được; hãy hỏi lại sau, đừng hỏi ngay (a/b: quá thời gian)",
         ),
         (
             "over the day budget of tenant:Đại lý A, as long as others hold money of it",

@@ -404,6 +404,36 @@ async def test_a_failure_of_everybody_with_every_circuit_closed_is_told_at_once(
     assert sent[-1][1] < 5
 
 
+@pytest.mark.parametrize(("usual_s", "is_asked_again"), [(0.5, True), (4.0, False)])
+async def test_a_rest_that_was_asked_for_is_waited_for_where_the_usual_time_is_left_behind_it(
+    way_of, clock, usual_s, is_asked_again
+) -> None:
+    """Six seconds are left, and four to wait: an answer in half a second comes in time."""
+    way = way_of(model=FIRST)
+    health = way.services.health
+    health.succeed(health.admit(FIRST, provider="openrouter"), latency_s=usual_s)
+    clock.advance(54)
+    send(await way.next()).fail(Failure(FailureKind.RATE_LIMITED, 429, retry_after_s=4))
+    again = await way.next()
+    assert (again is not None) is is_asked_again
+    assert sum(clock.slept_s) == pytest.approx(4 if is_asked_again else 0, abs=0.1)
+
+
+@pytest.mark.parametrize(("usual_s", "is_closed"), [(0.5, False), (3.0, True), (None, True)])
+async def test_three_silences_open_a_circuit_where_they_are_unusually_long(
+    dispatch_of, clock, usual_s, is_closed
+) -> None:
+    """Callers with short deadlines meet the same silent provider, and each of them would wait for it anew."""
+    dispatch, services = dispatch_of(model=FIRST)
+    if usual_s is not None:
+        services.health.succeed(services.health.admit(FIRST, provider="openrouter"), latency_s=usual_s)
+    for _ in range(3):
+        attempt = send(await Way(dispatch, services).next())
+        clock.advance(6)
+        attempt.fail(Failure(FailureKind.TIMEOUT))
+    assert services.health.is_closed(FIRST, provider="openrouter") is is_closed
+
+
 async def test_a_circuit_that_may_be_probed_now_is_an_outage_too(way_of, clock) -> None:
     """It opened two seconds ago, so an early probe may pass at once; it is no reason to give up."""
     way = way_of(model=FIRST)

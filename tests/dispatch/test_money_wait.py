@@ -16,9 +16,9 @@ from orchestrator.ledger.money_queue import MoneyQueue
 FIRST, SECOND = "openrouter/gpt-6.1-sol", "openrouter/claude-sonnet-5.5"
 
 
-def refused(*, held: int, left: int = 0, needed: int = 10) -> BudgetExceededError:
+def refused(*, held: int, left: int = 0, needed: int = 10, scope: str = "all") -> BudgetExceededError:
     return BudgetExceededError(
-        scope="all", window="day", limit=NanoUsd(100), left=NanoUsd(left), needed=NanoUsd(needed),
+        scope=scope, window="day", limit=NanoUsd(100), left=NanoUsd(left), needed=NanoUsd(needed),
         resets_at=None, held=NanoUsd(held),
     )  # fmt: skip
 
@@ -57,6 +57,41 @@ async def test_its_waits_together_are_no_longer_than_it_may_wait(dispatch_of, cl
     while await wait.turn([FIRST], left_s=60.0, clock=clock):
         pass
     assert clock.monotonic_s() - began_s == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("scope", "held", "left", "bound", "needed"),
+    [
+        ("all", 0, 5, 10, 10),
+        ("all", 0, 5, 20, 10),
+        ("all", 0, 5, 7, 7),
+        ("all", 0, 5, 5, None),
+        ("all", 4, 5, 9, None),
+        ("all", 4, 5, 10, 10),
+        ("model:m", 0, 5, 10, None),
+        ("provider:p", 0, 5, 10, None),
+    ],
+)
+async def test_a_spent_budget_is_asked_once(dispatch_of, scope, held, left, bound, needed):
+    """Another model may cost less, or have a budget of its own; money that others hold may come back."""
+    wait = MoneyWait(dispatch_of()[0], MoneyQueue())
+    assert wait.refusal_of(NanoUsd(bound)) is None
+    wait.note(FIRST, refused(scope=scope, held=held, left=left))
+    refusal = wait.refusal_of(NanoUsd(bound))
+    assert (refusal and refusal.needed) == needed
+
+
+async def test_a_request_that_a_spent_budget_refuses_costs_one_transaction(dispatch_of, monkeypatch):
+    """Every target was asked for, six of them, and each was one."""
+    way, services = way_of(dispatch_of, 0.000001)
+    bounds = {target.name: target.candidate.bound_nusd for target in way._dispatch.targets}
+    writes, ask = [], services.ledger.store.ahold
+    monkeypatch.setattr(services.ledger.store, "ahold", lambda *args: writes.append(1) or ask(*args))
+    assert await way.next() is None
+    assert len(writes) == 1
+    assert {step.scope for step in way.history.skipped if step.reason.startswith("over")} == {"all"}
+    names = {step.deployment for step in way.history.skipped if step.scope}
+    assert way.refusal.needed == min(bounds[name] for name in names)
 
 
 def way_of(dispatch_of, limit: float, **more):

@@ -1,7 +1,6 @@
 """An outage costs a few requests a moment, one probe finds its end, and the primary is back within seconds."""
 
 import asyncio
-import socket
 import threading
 import time
 
@@ -16,7 +15,6 @@ from orchestrator.core.errors import (
     UnavailableError,
 )
 from orchestrator.core.failures import HealthScope
-from orchestrator.dispatch.attempt import TurnTimer
 from orchestrator.practice import PracticeServer
 from orchestrator.resilience.circuit_breaker import CircuitState
 
@@ -278,20 +276,6 @@ def test_a_local_server_that_is_not_there_is_named_once_with_what_to_look_at(mak
         ask(orchestrator, "Where is my parcel?", deadline_s=3)
     assert str(caught.value).count("unreachable") == 1
     assert len([step for step in caught.value.steps if step.failure == "unreachable"]) > 1
-
-
-async def test_what_arrived_while_the_process_stood_still_is_read_before_its_time_is_over() -> None:
-    """It was suspended, or had no processor: the answer waits in the socket, and was billed."""
-    ours, theirs = socket.socketpair()
-    reader, writer = await asyncio.open_connection(sock=ours)
-    timer = TurnTimer()
-    with theirs:
-        async with timer:
-            timer.allow(0.01)
-            theirs.sendall(b"the answer\n")
-            time.sleep(STOOD_STILL_S + 0.1)  # noqa: ASYNC251 -- that nothing else goes on is what is tested
-            assert await reader.readline() == b"the answer\n"
-    writer.close()
 
 
 def test_a_process_that_stood_still_takes_no_provider_for_ill(make_orchestrator, practice) -> None:

@@ -10,7 +10,12 @@ from orchestrator.dispatch.recovery_wait import RecoveryQueue, WaitBudget, Waite
 ONE, TWO, THREE = PLAN = ("openrouter/one", "google/two", "openai/three")
 OTHER = "google/other"
 ROOM = WaitBudget(
-    now_s=0.0, left_s=30.0, answer_s=dict.fromkeys((*PLAN, OTHER), 0.0), patience_s=10.0, outage=True
+    now_s=0.0,
+    left_s=30.0,
+    answer_s=dict.fromkeys((*PLAN, OTHER), 0.0),
+    hurried_s=dict.fromkeys((*PLAN, OTHER), 0.0),
+    patience_s=10.0,
+    outage=True,
 )
 
 
@@ -129,8 +134,28 @@ def test_no_wait_uses_up_the_time_that_an_answer_needs():
         for ready_at_s, left_s in ((most_s, 8), (most_s + 0.1, 8), (most_s + 0.1, 8.3)):
             waiting = RecoveryQueue()
             waiting.note(later(ONE, ready_at_s, wait))
-            is_taken = taken(waiting, left_s=left_s, answer_s={ONE: 5.0}) is not None
+            is_taken = taken(waiting, left_s=left_s, answer_s={ONE: 5.0}, hurried_s={ONE: 5.0}) is not None
             assert is_taken is (ready_at_s == most_s or left_s > 8), (wait, ready_at_s, left_s)
+
+
+def test_a_moment_that_a_provider_named_leaves_the_time_that_an_answer_usually_takes():
+    """Nobody stands in a line behind it, and to give up would be an error for sure."""
+    for wait, is_known, is_waited in (
+        (RejectReason.REST, False, True),
+        (None, True, True),
+        (None, False, False),
+        (RejectReason.LINE, False, False),
+    ):
+        waiting = RecoveryQueue()
+        waiting.note(replace(later(ONE, 4, wait), is_known=is_known))
+        room = {"left_s": 6, "answer_s": {ONE: 3.0}, "hurried_s": {ONE: 0.6}}
+        assert (taken(waiting, **room) == (ONE, 4)) is is_waited, (wait, is_known)
+
+
+def test_what_failed_and_named_its_moment_is_waited_for_no_longer_than_patience_lasts():
+    waiting = RecoveryQueue()
+    waiting.note(replace(later(ONE, 11, None), is_known=True))
+    assert taken(waiting) is None
 
 
 def test_who_is_ready_now_is_asked_whatever_time_is_left_for_an_answer():

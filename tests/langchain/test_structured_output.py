@@ -73,3 +73,55 @@ def test_an_answer_that_is_no_json_object_is_an_error(schema, words):
 def test_json_is_taken_whole():
     assert parser_of_json(Order).invoke(AIMessage('{"quantity": 3}')) == Order(quantity=3)
     assert parser_of_json(SHAPE).invoke(AIMessage('{"quantity": 3}')) == {"quantity": 3}
+
+
+WRITTEN = {"pydantic": (Order, Order(quantity=31)), "schema": (SHAPE, {"quantity": 31})}
+HALVES = [
+    '{"quantity": 31',
+    '```json\n{"quantity": 31',
+    '{"quantity": 31}\n{"quantity": 32}',
+    '{"quantity": 31} Xong ạ.',
+]
+WHOLES = [
+    '{"quantity": 31}',
+    ' \n{"quantity": 31}\n',
+    '```json\n{"quantity": 31}\n```',
+    'Dạ đây ạ:\n```\n{"quantity": 31}\n```\nXong ạ.',
+    '```json\n{"quantity": 31}',
+]
+
+
+def in_pieces(words: str) -> list[AIMessageChunk]:
+    return [AIMessageChunk(words[at : at + 5]) for at in range(0, len(words), 5)]
+
+
+@pytest.mark.parametrize(("schema", "parsed"), WRITTEN.values(), ids=WRITTEN)
+@pytest.mark.parametrize("words", HALVES)
+async def test_half_a_json_is_no_answer_though_langchain_could_complete_it(schema, parsed, words):
+    """A name or a number of which the second half is missing is another one."""
+    for parser in (parser_of_json(schema), parser_of_calls(schema, "order")):
+        with pytest.raises(OutputParserException):
+            parser.invoke(AIMessage(words))
+        with pytest.raises(OutputParserException):
+            list(parser.transform(iter(in_pieces(words))))
+
+        async def pieces():
+            for each in in_pieces(words):
+                yield each
+
+        with pytest.raises(OutputParserException):
+            [each async for each in parser.atransform(pieces())]
+
+
+@pytest.mark.parametrize(("schema", "parsed"), WRITTEN.values(), ids=WRITTEN)
+@pytest.mark.parametrize("words", WHOLES)
+def test_a_whole_json_is_one_with_a_block_of_code_around_it_and_words_around_that(schema, parsed, words):
+    for parser in (parser_of_json(schema), parser_of_calls(schema, "order")):
+        assert parser.invoke(AIMessage(words)) == parsed
+        assert list(parser.transform(iter(in_pieces(words))))[-1] == parsed
+
+
+@pytest.mark.parametrize("words", ["Dạ, ba cái ạ.", "", '{"quantity": "ba"}', "[]"])
+def test_a_stream_of_no_such_shape_is_an_error_and_not_nothing(words):
+    with pytest.raises(OutputParserException):
+        list(parser_of_json(Order).transform(iter([AIMessageChunk(words)])))

@@ -1,6 +1,7 @@
 """When nobody answers: an older answer that says so, the emergency model, an apology; in this order."""
 
 import asyncio
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -199,6 +200,36 @@ def test_without_an_older_answer_the_emergency_model_answers_except_where_it_may
     reason = next(one.reason for one in plan.excluded if one.deployment == LOCAL)
     assert reason.kind is ReasonKind.NEVER_DEGRADES
     assert reason.text.startswith("this use case never degrades")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(("keys", "is_whole"), [(1, True), (60, False)])
+def test_half_a_json_of_the_emergency_model_is_no_answer(
+    make_orchestrator, practice: PracticeServer, keys: int, is_whole: bool, stream: bool
+) -> None:
+    """It writes 120 tokens at most; a program that reads JSON got the first half of it as its answer."""
+    orchestrator = make_orchestrator(
+        {
+            "local_model": {"base_url": practice.base_url("openai")},
+            "retry_profiles": {"interactive": {"retry_on": [], "max_recovery_wait_s": 0}},
+        }
+    )
+    for others in ("openrouter:status=503", "google:status=503", "openai:status=503,model=gpt-6.1-sol"):
+        practice.faults.add(Fault.parse(others))
+    prompt = "Please fill in the keys: " + " ".join(f'"key_{number}"' for number in range(keys))
+
+    def ask() -> str:
+        wanted = {"response_format": {"type": "json_object"}, "language": "en", "max_tokens": 800}
+        if not stream:
+            return orchestrator.complete(prompt, **wanted).text
+        return "".join(delta.text for delta in orchestrator.stream(prompt, **wanted))
+
+    if is_whole:
+        assert list(json.loads(ask())) == ["key_0"]
+        return
+    with pytest.raises(AllProvidersFailedError) as caught:
+        ask()
+    assert {step.failure for step in caught.value.steps if step.deployment == LOCAL} == {"unsupported"}
 
 
 def test_the_emergency_model_is_asked_for_a_short_answer(practised: Orchestrator) -> None:

@@ -157,6 +157,18 @@ def test_a_call_of_a_tool_that_was_not_offered_is_another_models_to_mend(
     assert {call.name for call in reply.tool_calls} <= {"list_orders"}
 
 
+def test_a_call_that_was_forbidden_is_another_models_to_mend(
+    orchestrator: Orchestrator, practice: PracticeServer, provider: str, stream: bool
+) -> None:
+    """With `tool_choice: none` the caller's code reads the text, and there is none."""
+    orchestrator.warm_up()
+    practice.faults.add(f"{provider}:odd_answer=calls_with_index_0")
+    reply = ask(orchestrator, stream=stream, tools=TOOLS, tool_choice="none")
+    assert {row.failure for row in reply.attempts if row.provider == provider} == {"malformed"}
+    assert reply.provider != provider
+    assert (reply.tool_calls, bool(reply.text)) == ((), True)
+
+
 def test_a_filter_says_what_it_was_for_where_the_format_does(
     orchestrator: Orchestrator, practice: PracticeServer, provider: str, stream: bool
 ) -> None:

@@ -16,6 +16,7 @@ REFUSALS = {
     "not at this location": ("status=400,reason=location", "unauthorized"),
     "not at this location, 403": ("status=403,reason=location", "unauthorized"),
     "a deprecated model": ("status=400,reason=deprecated_model", "model_not_found"),
+    "a narrower schema": ("status=422,reason=schema", "unsupported"),
     "a page of HTML": ("status=400,reason=html", "server_error"),
     "nothing": ("status=400,reason=empty", "server_error"),
     "four megabytes": ("status=400,reason=huge", "server_error"),

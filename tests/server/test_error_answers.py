@@ -95,6 +95,25 @@ def test_an_outage_names_each_step_once(serve, practice):
     assert len(steps) == len(set(steps)) > 1
 
 
+@pytest.mark.parametrize(
+    ("fault", "says", "header"),
+    [
+        ("status=503", "ask again later, not at once", "false"),
+        ("status=429,retry_after_s=40", "they asked for no more for a while: ask again in ", "true"),
+    ],
+)
+def test_the_words_of_an_outage_and_its_header_say_the_same(serve, practice, fault, says, header):
+    """It said "try again in a moment" beside a header that forbids it."""
+    running = serve({"providers": {"local": {"enabled": False}}, "cache": {"enabled": False}})
+    practice.faults.add(Fault.parse(f"*:{fault}"))
+    with pytest.raises(openai.APIStatusError) as failed:
+        stock(running).with_options(max_retries=0).chat.completions.create(
+            model="content_generation", messages=QUESTION, extra_headers={"x-nextflow-deadline-s": "5"}
+        )
+    assert says in failed.value.message
+    assert failed.value.response.headers["x-should-retry"] == header
+
+
 def test_the_operators_words_stay_in_the_error():
     error = UnavailableError(f"off: {MissingKey('openai', 'OPENAI_API_KEY')}").told_callers("off")
     assert "OPENAI_API_KEY" in str(error)

@@ -11,6 +11,7 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.failures import Failure, FailureKind, kind_of_status
 from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.providers.retry_after import asked_wait_s, wait_of
+from orchestrator.providers.wire.failures import kind_of_words
 
 TELLING: Mapping[str, FailureKind] = {
     "ContentPolicyViolationError": FailureKind.CONTENT_FILTERED,
@@ -97,18 +98,6 @@ _CAUSE_DEPTH_MAX = 12
 _ANSWERED = frozenset({"HTTPStatusError", "MaskedHTTPStatusError"})
 """Only these carry the provider's own answer; the classes above them make up a response."""
 _BAD_REQUEST = 400
-_CONTEXT_WORDS = (
-    "context length",
-    "context_length",
-    "exceed_context_size",
-    "context window",
-    "maximum context",
-    "prompt is too long",
-)
-_KEY_WORDS = ("api key not valid", "api_key_invalid")
-"""Google says 400 of a key it does not know."""
-_CREDIT_WORDS = ("credit balance is too low",)
-"""Anthropic says 400 of an account without credit."""
 _UNREADABLE_WORDS = (
     "invalid response from LLM endpoint",
     "BodyTooLargeError",
@@ -117,13 +106,6 @@ _UNREADABLE_WORDS = (
 """LiteLLM says HTTP 500 of a page of HTML that came with 200, and of streams whose types it trips over."""
 _RETRY_DELAY = re.compile(r'"retryDelay":\s*"([0-9.]+)s"')
 """Gemini says it in the body, as google.rpc.RetryInfo, and sends no header."""
-_FILTER_WORDS = (
-    "content_filter",
-    "content filter",
-    "content management policy",
-    "safety settings",
-    "moderation",
-)
 
 
 def failure_of(error: BaseException, *, outer: BaseException | None = None, was_sent: bool = True) -> Failure:
@@ -183,16 +165,7 @@ def _kind_of_answer(error: BaseException, status: int) -> FailureKind:
 
 def _kind_of_refusal(error: BaseException) -> FailureKind:
     """Return what a 400 is about; LiteLLM recognises the words of some providers only."""
-    text = str(error).lower()
-    if any(words in text for words in _KEY_WORDS):
-        return FailureKind.UNAUTHORIZED
-    if any(words in text for words in _CREDIT_WORDS):
-        return FailureKind.NO_CREDIT
-    if any(words in text for words in _CONTEXT_WORDS):
-        return FailureKind.CONTEXT_OVERFLOW
-    if any(words in text for words in _FILTER_WORDS):
-        return FailureKind.CONTENT_FILTERED
-    return FailureKind.BAD_REQUEST
+    return kind_of_words(str(error).lower()) or FailureKind.BAD_REQUEST
 
 
 def _http_status(chain: tuple[BaseException, ...]) -> int | None:

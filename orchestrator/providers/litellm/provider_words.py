@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
-from orchestrator.providers.wire.failures import is_bare_error
+from orchestrator.providers.wire.error_bodies import is_bare_error
 from orchestrator.providers.wire.finish_reasons import (
     FAILED,
     FINISH_REASONS,

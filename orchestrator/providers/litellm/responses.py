@@ -96,9 +96,12 @@ def _believed(answer: ProviderAnswer) -> ProviderAnswer:
     whole: list[ToolCall] = []
     for call in answer.tool_calls:
         arguments = arguments_text(call.arguments) if call.name else None
+        may_be_cut = answer.finish_reason == "length" and call is answer.tool_calls[-1]
+        if may_be_cut and not call.arguments.strip():
+            continue
         if arguments is not None:
             whole.append(replace(call, arguments=arguments))
-        elif answer.finish_reason != "length" or call is not answer.tool_calls[-1]:
+        elif not may_be_cut:
             raise UnreadableAnswerError(Failure(FailureKind.MALFORMED), answer)
     if len(whole) < len(answer.tool_calls):
         answer = replace(answer, notices=(*answer.notices, CUT_CALL))

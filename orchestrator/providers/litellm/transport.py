@@ -111,7 +111,7 @@ class LiteLLMTransport:
             raise
         if sending.words is not None:
             answer = sending.words.checked(answer)
-        check_was_offered(answer, tools=in_flight(sending.source).request.sampling.tools)
+        check_was_offered(answer, in_flight(sending.source).request.sampling)
         if answer.reasoning or answer.reasoning_details:
             deployment = in_flight(sending.source).target.deployment
             answer = replace(answer, reasoning_vendor=_reader_of_thoughts(deployment))

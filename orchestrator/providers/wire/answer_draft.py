@@ -7,10 +7,11 @@ from typing import Any
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import ToolCall
-from orchestrator.providers.wire.answer_checks import check_says_something, unreadable
+from orchestrator.providers.wire.answer_checks import call_in_text, check_says_something, unreadable
 from orchestrator.providers.wire.finish_reasons import FAILED, UNKNOWN, UNKNOWN_FINISH, native_finish
 from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.sse import SentEvent
+from orchestrator.providers.wire.thought_tags import ThoughtTags
 from orchestrator.providers.wire.tool_call_assembly import CUT_CALL, ToolCallAssembly
 from orchestrator.providers.wire.usage_reading import (
     CONTRADICTION,
@@ -42,6 +43,10 @@ class AnswerDraft:
     """The latest count came in a piece of its own, and nothing was said after it."""
     texts: list[str] = field(default_factory=list)
     thoughts: list[str] = field(default_factory=list)
+    tags: ThoughtTags = field(default_factory=ThoughtTags)
+    """Parts what was thought within the text."""
+    offers_tools: bool = False
+    """Its question did, so that a tool call in the text is meant as one."""
     thought_blocks: list[dict[str, Any]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
     calls: ToolCallAssembly = field(default_factory=ToolCallAssembly)
@@ -168,6 +173,27 @@ class AnswerDraft:
         self.has_last_count = self.has_last_count or self.is_counted_alone
         if self.finish_reason not in _NOT_WHOLE:
             self.finish_reason = finish
+
+    def say(self, piece: str) -> str:
+        """Take in a piece of text; return what of it is the answer's, without thoughts in tags before it.
+
+        Raises:
+            UnreadableAnswerError: it begins with a tool call, which the server has not read as one.
+        """
+        if not self.tags.is_over:
+            piece, thoughts = self.tags.feed(piece)
+            self.think(thoughts)
+            if self.tags.is_call and self.offers_tools:
+                raise call_in_text(self.as_it_stands())
+        if piece:
+            self.texts.append(piece)
+        return piece
+
+    def say_last(self) -> str:
+        """Take in what was kept of the text, at its end; return it."""
+        piece, thoughts = self.tags.close()
+        self.think(thoughts)
+        return self.say(piece)
 
     def think(self, text: str) -> None:
         """Add a piece of thought."""

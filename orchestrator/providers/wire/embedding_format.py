@@ -23,7 +23,8 @@ from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerEr
 from orchestrator.providers.openrouter import token_costs_only
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.answer_draft import NAME_LETTERS_MAX
-from orchestrator.providers.wire.failures import error_in, failure_of_error
+from orchestrator.providers.wire.error_bodies import error_in
+from orchestrator.providers.wire.failures import failure_of_error
 from orchestrator.providers.wire.outbound import OutboundRequest, is_openai_itself
 from orchestrator.providers.wire.usage_reading import CountedUsage, read_gemini_usage, read_openai_usage
 from orchestrator.providers.wire.wire_json import index_of, read_object

@@ -4,13 +4,13 @@ No text of the provider's is kept: it may quote the prompt or the key.
 """
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.failures import Failure, FailureKind, kind_of_status
 from orchestrator.providers.retry_after import Now, asked_wait_s, wait_of
+from orchestrator.providers.wire.error_bodies import ToldError, host_of, told_in
 from orchestrator.providers.wire.wire_json import read_error_body
 
 ERROR_BYTES_MAX = 64 * 1024
@@ -67,6 +67,7 @@ BY_CODE: Mapping[str, FailureKind] = {
     "rate_limit_exceeded": FailureKind.RATE_LIMITED,
     "rate_limit_error": FailureKind.RATE_LIMITED,
     "overloaded_error": FailureKind.UNAVAILABLE,
+    "overloaded": FailureKind.UNAVAILABLE,
     "unavailable_error": FailureKind.UNAVAILABLE,
     "server_error": FailureKind.SERVER_ERROR,
     "internal_error": FailureKind.SERVER_ERROR,
@@ -91,11 +92,57 @@ BY_CODE: Mapping[str, FailureKind] = {
     "missingauthenticationtokenexception": FailureKind.UNAUTHORIZED,
     "resourcenotfoundexception": FailureKind.MODEL_NOT_FOUND,
     "modelnotreadyexception": FailureKind.UNAVAILABLE,
+    # Alibaba's.
+    "data_inspection_failed": FailureKind.CONTENT_FILTERED,
+    "datainspectionfailed": FailureKind.CONTENT_FILTERED,
+    "arrearage": FailureKind.NO_CREDIT,
+    "invalidapikey": FailureKind.UNAUTHORIZED,
+    # Moonshot's.
+    "exceeded_current_quota_error": FailureKind.NO_CREDIT,
+    "invalid_authentication_error": FailureKind.UNAUTHORIZED,
+    # Volcengine's.
+    "sensitivecontentdetected": FailureKind.CONTENT_FILTERED,
+    "inputtextsensitivecontentdetected": FailureKind.CONTENT_FILTERED,
+    "outputtextsensitivecontentdetected": FailureKind.CONTENT_FILTERED,
+    "accountoverdueerror": FailureKind.NO_CREDIT,
+    # Zhipu's number.
+    "1113": FailureKind.NO_CREDIT,
+    # MiniMax's, which come with status 200.
+    "base_resp 1000": FailureKind.SERVER_ERROR,
+    "base_resp 1001": FailureKind.UNAVAILABLE,
+    "base_resp 1013": FailureKind.SERVER_ERROR,
+    "base_resp 2013": FailureKind.UNSUPPORTED,
+    "base_resp 1002": FailureKind.RATE_LIMITED,
+    "base_resp 1039": FailureKind.RATE_LIMITED,
+    "base_resp 1004": FailureKind.UNAUTHORIZED,
+    "base_resp 2049": FailureKind.UNAUTHORIZED,
+    "base_resp 1008": FailureKind.NO_CREDIT,
+    "base_resp 1026": FailureKind.CONTENT_FILTERED,
+    "base_resp 1027": FailureKind.CONTENT_FILTERED,
     # Groq's 400 of a model that wrote no JSON: its answer, and not the request, is wrong.
     "json_validate_failed": FailureKind.MALFORMED,
     "tool_use_failed": FailureKind.MALFORMED,
 }
 """Values of `error.code`, `error.type`, `error.status` and the reasons in `error.details`, in lower case."""
+
+_BY_LATE_CODE: Mapping[str, FailureKind] = {
+    # OpenAI's and Alibaba's of a parameter.
+    "unsupported_parameter": FailureKind.UNSUPPORTED,
+    "unsupported_value": FailureKind.UNSUPPORTED,
+    "unknown_parameter": FailureKind.UNSUPPORTED,
+    "invalid_json_schema": FailureKind.UNSUPPORTED,
+    "invalid_function_parameters": FailureKind.UNSUPPORTED,
+    "invalid_parameter_error": FailureKind.UNSUPPORTED,
+    "invalidparameter": FailureKind.UNSUPPORTED,
+    # Zhipu's numbers, which may mean something else at others.
+    "1210": FailureKind.UNSUPPORTED,
+    "1214": FailureKind.UNSUPPORTED,
+    "1211": FailureKind.MODEL_NOT_FOUND,
+    "1220": FailureKind.MODEL_NOT_FOUND,
+    "1261": FailureKind.CONTEXT_OVERFLOW,
+    "1301": FailureKind.CONTENT_FILTERED,
+}
+"""Of codes that say less than words do; only read where neither a status nor words say what is meant."""
 
 _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens", "max_output_tokens"})
 """A refusal of this parameter: the model writes less than was asked of it, another one may write as much."""
@@ -113,7 +160,7 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
         (
             *("key limit exceeded", "insufficient credits", "credit balance is too low", "credits are depleted"),
             *("insufficient balance", "all available credits", "have any credits", "spending limit"),
-            "api usage limits",
+            *("api usage limits", "account is in good standing"),
         ),
     ),
     (
@@ -122,12 +169,14 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
             "context length",
             "context_length",
             "context window",
-            "context size",
+            *("context size", "contextwindowexceeded"),
             "context limit",
             "maximum context",
             "maximum number of tokens",
             "prompt is too long",
             "input is too long",
+            # TGI's, Cohere's and Alibaba's.
+            *("`inputs` must have less than", "too many tokens", "range of input length"),
         ),
     ),
     (
@@ -148,13 +197,13 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
             "safety system",
             "moderation",
             "flagged",
-            "content exists risk",
+            *("contentpolicyviolation", "content exists risk", "inappropriate content", "considered high risk"),
         ),
     ),
     (
         FailureKind.MODEL_NOT_FOUND,
         (
-            "model not found",
+            *("model not found", "no such model"),
             "is not a valid model",
             "model is deprecated",
             "model has been deprecated",
@@ -177,6 +226,11 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
             *("not supported", "not support", "unsupported", "isn't supported", "this model only works"),
             # Gemma's, vLLM's, OpenRouter's, and Mistral's and Anthropic's of a field that they do not know.
             *("is not enabled for", "--enable-auto-tool-choice", "cannot be disabled", "extra inputs are not"),
+            # Servers of one model, whose template, grammar or schema takes less than others do.
+            *("requires --jinja", "is not a multimodal model", "may be provided in one", "roles must alternate"),
+            *("failed to deserialize", "unknown field", "unknown variant", "unknown parameter", "unknown name"),
+            *("unrecognized request argument", "supported values are", "schema", "grammar"),
+            *("only support", "must be set to", "image exceeds"),
         ),
     ),
 )  # fmt: skip
@@ -184,12 +238,9 @@ BY_WORDS: tuple[tuple[FailureKind, tuple[str, ...]], ...] = (
 
 _VAGUE = frozenset({400, 403, 422})
 """Statuses that stand for many things."""
-_UNSPECIFIC = frozenset({FailureKind.BAD_REQUEST})
-_WORDS_MAX = 20_000
-_FORBIDDEN = 403
+_OF_MESSAGES = re.compile(r"messages\b|input\b|prompt\b|contents?\b")
 _TOO_MANY = 429
 _TOO_LARGE = 413
-_HOST_WORDS_MIN = 2
 _AMAZONS_NAME = "x-amzn-errortype"
 _TOO_LARGE_FOR_A_MINUTE = re.compile(r"limit:? (\d+)\b.{0,80}?\brequested:? (\d+)\b", re.DOTALL)
 """What OpenAI and Groq say of a request that is larger than all of a minute: no wait would help it."""
@@ -210,52 +261,25 @@ def failure_of_reply(status: int, headers: Mapping[str, str], body: bytes, *, no
     if status < 400:  # noqa: PLR2004 -- HTTP
         return Failure(FailureKind.MALFORMED, status)
     data = read_error_body(body[:ERROR_BYTES_MAX])
-    error = _with_amazons_name(_error_object(data), headers.get(_AMAZONS_NAME))
-    kind = _kind(status, error)
+    kind = _kind(status, data or _plain_text(body), name=headers.get(_AMAZONS_NAME))
     if not data and kind is FailureKind.BAD_REQUEST:
         # A page of HTML, or nothing: that is not the API's word on this request, but of something before it.
         kind = FailureKind.SERVER_ERROR
     wait_s = asked_wait_s(headers, now=now)
-    return Failure(kind, status, _retry_in(error or {}, now) if wait_s is None else wait_s)
+    return Failure(kind, status, _retry_in(data or {}, now) if wait_s is None else wait_s)
 
 
 def failure_of_error(error: Any) -> Failure:
     """Return what an error in the body of a 200 means; its `code` is the status that did not come."""
-    described = _error_object(error if isinstance(error, Mapping) else {"error": error}) or {}
-    status = _status_in(described)
-    if status is None:
-        named = _named_kind(described)
-        return Failure(named or FailureKind.MALFORMED)
-    return replace(
-        Failure(_kind(status, described), status), retry_after_s=_retry_in(described, SystemClock().now)
-    )
-
-
-def error_in(data: Mapping[str, Any], *, answers: bool) -> Any:
-    """Return the error in a body or an event, None where there is none; `answers` where it has an answer."""
-    if data.get("error"):
-        return data["error"]
-    if isinstance(data.get("errors"), list) and data["errors"]:
-        return data["errors"][0]
-    if "error" in (data.get("object"), data.get("type"), data.get("status")):
-        return data
-    return data if not answers and is_bare_error(data) else None
-
-
-def is_bare_error(data: Mapping[str, Any]) -> bool:
-    """Return whether a body or an event without an answer is an error that stands in no field for one.
-
-    What gateways send in the middle of a stream: `{"code": 429, "message": "..."}`, `{"detail": "..."}`.
-    """
-    codes = [data.get(name) for name in ("code", "error_code", "errorCode", "status_code", "statusCode")]
-    if any(code not in _NO_ERROR for code in codes):
-        return True
-    is_fine = any(code is not None for code in codes)
-    words = ("message", "msg", "detail", "error_message", "errorMessage", "error_msg")
-    return not is_fine and any(isinstance(data.get(word), str | list) and data[word] for word in words)
-
-
-_NO_ERROR = (None, 0, 200, "", "0", "200", "ok", "OK", "success")
+    fault = told_in(error)
+    if fault is None:
+        return Failure(FailureKind.MALFORMED)
+    if fault.status is None:
+        return Failure(
+            _named_kind(fault) or kind_of_words(fault.words) or _late_kind(fault) or FailureKind.MALFORMED
+        )
+    wait_s = _retry_in(error, SystemClock().now) if isinstance(error, Mapping) else None
+    return Failure(_kind(fault.status, error), fault.status, wait_s)
 
 
 def failure_of_late_error(error: Any, *, begun: bool) -> Failure:
@@ -264,32 +288,44 @@ def failure_of_late_error(error: Any, *, begun: bool) -> Failure:
     return Failure(FailureKind.INTERRUPTED, failure.status) if begun else failure
 
 
-def _kind(status: int, error: Mapping[str, Any] | None) -> FailureKind:
+def kind_of_words(words: str) -> FailureKind | None:
+    """Return what a message in lower case is about, None where that is not known."""
+    return next((kind for kind, known in BY_WORDS if any(word in words for word in known)), None)
+
+
+def _kind(status: int, body: Any, *, name: str | None = None) -> FailureKind:
+    fault = told_in(body, name=name)
+    if fault is not None and status in _VAGUE and fault.status is not None:
+        # What stands before the model says 400 of whatever it heard, and repeats the status in its words.
+        status = fault.status
     by_status = _BY_STATUS.get(status) or kind_of_status(status)
-    if error is None:
+    if fault is None:
         return by_status
-    host = _error_of_host(error)
-    kind_at_host = None if host is None else _told_kind(status, by_status, host)
-    kind = kind_at_host or _told_kind(status, by_status, error) or by_status
-    if host is None:
-        return kind
-    if kind is FailureKind.BAD_REQUEST and _says_nothing(host):
+    raw = host_of(body)
+    if raw is None:
+        return _told_kind(status, by_status, fault) or by_status
+    host = told_in((read_error_body(raw.encode()) or raw) if isinstance(raw, str) else raw)
+    kind = host and _told_kind(status, by_status, host)
+    kind = kind or _told_kind(status, by_status, fault) or by_status
+    if kind is FailureKind.BAD_REQUEST and (host is None or host.says_nothing):
         # Nobody has said that the request is wrong.
         return FailureKind.SERVER_ERROR
     return _OF_A_HOST.get(kind, kind)
 
 
-def _told_kind(status: int, by_status: FailureKind, error: Mapping[str, Any]) -> FailureKind | None:
+def _told_kind(status: int, by_status: FailureKind, fault: ToldError) -> FailureKind | None:
     """Return what an error says that it is, None where its status says as much or more."""
-    if status in {_TOO_MANY, _TOO_LARGE} and _is_above_a_minute(_words_of(error)):
+    if status in {_TOO_MANY, _TOO_LARGE} and _is_above_a_minute(fault.words):
         return FailureKind.UNSUPPORTED
-    is_vague = by_status in _UNSPECIFIC or status in _VAGUE
-    named = _named_kind(error)
+    is_vague = by_status is FailureKind.BAD_REQUEST or status in _VAGUE
+    named = _named_kind(fault)
     if named is not None and (is_vague or named in _OVERRULING):
         return named
-    by_words = _kind_by_words(error) if is_vague or status == _TOO_MANY else None
+    by_words = kind_of_words(fault.words) if is_vague or status == _TOO_MANY else None
+    if is_vague:
+        return by_words or _late_kind(fault)
     # Google tells an empty account with a 429, which no wait would end.
-    return by_words if is_vague or by_words is FailureKind.NO_CREDIT else None
+    return by_words if by_words is FailureKind.NO_CREDIT else None
 
 
 def _is_above_a_minute(words: str) -> bool:
@@ -299,87 +335,39 @@ def _is_above_a_minute(words: str) -> bool:
     return int(sizes[2]) > int(sizes[1])
 
 
-def _error_of_host(error: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return what the host behind OpenRouter said itself, None where that is not told."""
-    metadata = error.get("metadata")
-    raw = metadata.get("raw") if isinstance(metadata, Mapping) else None
-    if isinstance(raw, str):
-        inner = _error_object(read_error_body(raw.encode()))
-        return {"message": raw} if inner is None else inner
-    return _error_object(raw) if isinstance(raw, Mapping) else None
-
-
-def _says_nothing(host: Mapping[str, Any]) -> bool:
-    """Return whether what a host said is nothing, a page of HTML or a single word."""
-    words = _words_of(host).split()
-    return host.keys() == {"message"} and (len(words) < _HOST_WORDS_MIN or words[0].startswith("<"))
-
-
-def _with_amazons_name(error: Mapping[str, Any] | None, name: str | None) -> Mapping[str, Any] | None:
-    """Return an error with what Amazon calls it, in a header of the response or in a field of the body."""
-    written = name or (error or {}).get("__type")
-    if not isinstance(written, str):
-        return error
-    return {**(error or {}), "type": written.partition(":")[0].rpartition("#")[2]}
-
-
 _OVERRULING = frozenset({FailureKind.CONTEXT_OVERFLOW, FailureKind.CONTENT_FILTERED, FailureKind.NO_CREDIT})
 """A code of these kinds says more than any status: OpenAI's 429 `insufficient_quota` is no rate limit."""
 
 
-def _named_kind(error: Mapping[str, Any]) -> FailureKind | None:
-    for name in _names_in(error):
-        if name in BY_CODE:
-            return BY_CODE[name]
-    return FailureKind.OUTPUT_LIMIT if error.get("param") in _OUTPUT_LIMITS else None
+def _named_kind(fault: ToldError) -> FailureKind | None:
+    named = next((BY_CODE[name] for name in fault.names if name in BY_CODE), None)
+    return named or (FailureKind.OUTPUT_LIMIT if fault.param in _OUTPUT_LIMITS else None)
 
 
-def _names_in(error: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the names that an error gives itself, the most telling first."""
-    details = error.get("details")
-    for detail in details if isinstance(details, list) else ():
-        if isinstance(detail, Mapping) and isinstance(detail.get("reason"), str):
-            yield detail["reason"].lower()
-    metadata = error.get("metadata")
-    if isinstance(metadata, Mapping) and (metadata.get("flagged_input") or metadata.get("reasons")):
-        # OpenRouter's shape of a moderated prompt.
-        yield "content_filter"
-    inner = error.get("innererror")
-    for holder, key in ((inner, "code"), (error, "code"), (error, "type"), (error, "status")):
-        if isinstance(holder, Mapping) and isinstance(holder.get(key), str):
-            yield holder[key].lower()
+def _late_kind(fault: ToldError) -> FailureKind | None:
+    """Return what a parameter's name or a code tells of a refusal whose words tell nothing.
 
-
-def _kind_by_words(error: Mapping[str, Any]) -> FailureKind | None:
-    message = _words_of(error)
-    return next((kind for kind, words in BY_WORDS if any(word in message for word in words)), None)
-
-
-def _words_of(error: Mapping[str, Any]) -> str:
-    return str(error.get("message") or "")[:_WORDS_MAX].lower().replace("’", "'")
-
-
-def _error_object(data: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return the error in a body: `error` as an object or a text, or the body itself where it is flat."""
-    if not data:
+    Messages are checked before they leave; of any parameter else models differ in what they take. What lies
+    outside a server's own schema (`body`) is not taken by that server.
+    """
+    coded = next((_BY_LATE_CODE[name] for name in fault.names if name in _BY_LATE_CODE), None)
+    if coded is not None:
+        return coded
+    if fault.param is None or _OF_MESSAGES.match(fault.param):
         return None
-    error = data.get("error", data)
-    if isinstance(error, str):
-        return {**data, "message": error}
-    if isinstance(error, Mapping):
-        return error
-    return data if "message" in data or "code" in data else None
+    return FailureKind.MODEL_NOT_FOUND if fault.param == "model" else FailureKind.UNSUPPORTED
 
 
-def _status_in(error: Mapping[str, Any]) -> int | None:
-    code = error.get("code")
-    if isinstance(code, str) and code.isdecimal():
-        code = int(code[:4])
-    return code if type(code) is int and 400 <= code < 600 else None  # noqa: PLR2004 -- HTTP
+def _plain_text(body: bytes) -> str | None:
+    """Return a refusal that is plain text, None of a page of HTML: servers in Rust write no JSON there."""
+    text = body[:ERROR_BYTES_MAX].decode(errors="replace").strip()
+    return None if not text or text.startswith("<") else text
 
 
-def _retry_in(error: Mapping[str, Any], now: Now) -> float | None:
+def _retry_in(data: Mapping[str, Any], now: Now) -> float | None:
     """Return the wait of Google's `google.rpc.RetryInfo` or of OpenRouter's headers in the body, if any."""
+    inner = data.get("error")
+    error: Mapping[str, Any] = inner if isinstance(inner, Mapping) else data
     details = error.get("details")
     for detail in details if isinstance(details, list) else ():
         delay = detail.get("retryDelay") if isinstance(detail, Mapping) else None
@@ -387,7 +375,7 @@ def _retry_in(error: Mapping[str, Any], now: Now) -> float | None:
         if match:
             return wait_of(match[1])
     metadata = error.get("metadata")
-    inner = metadata.get("headers") if isinstance(metadata, Mapping) else None
-    if not isinstance(inner, Mapping):
+    headers = metadata.get("headers") if isinstance(metadata, Mapping) else None
+    if not isinstance(headers, Mapping):
         return None
-    return asked_wait_s({str(name).lower(): value for name, value in inner.items()}, now=now)
+    return asked_wait_s({str(name).lower(): value for name, value in headers.items()}, now=now)

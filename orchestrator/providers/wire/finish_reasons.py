@@ -22,6 +22,9 @@ OPENAI_FINISH_REASONS: Mapping[str, str] = {
     "stop_sequence": "stop",
     "max_tokens": "length",
     "model_length": "length",
+    # Zhipu's.
+    "sensitive": "content_filter",
+    "model_context_window_exceeded": "length",
 }
 """Any other is a failure: `error`, `abort`, `insufficient_system_resource` and what may come yet."""
 
@@ -44,7 +47,6 @@ FINISH_REASONS: Mapping[str, str] = {
     **GEMINI_FINISH_REASONS,
     **OPENAI_FINISH_REASONS,
     "refusal": "content_filter",
-    "model_context_window_exceeded": "length",
     "guardrail_intervened": "content_filter",
     "content_filtered": "content_filter",
     "completed": "stop",

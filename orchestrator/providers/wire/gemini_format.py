@@ -12,7 +12,8 @@ from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.answer_draft import AnswerDraft
-from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error, is_bare_error
+from orchestrator.providers.wire.error_bodies import is_bare_error
+from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error
 from orchestrator.providers.wire.finish_reasons import GEMINI_FINISH_REASONS
 from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.sse import SentEvent, is_end_mark

@@ -43,6 +43,7 @@ LAST_WORD_S = 2.0
 by then. A shorter wait would cut answers off whose server says of each piece that it is the last."""
 
 _OK = 200
+_EVENT_STREAM = "text/event-stream"
 _ID_HEADER = "x-generation-id"
 """OpenRouter's id of the generation, before its first event."""
 
@@ -125,11 +126,14 @@ async def _read(
     if outbound.vector_size is not None:
         return await _read_vectors(response, outbound)
     reader = FORMATS[outbound.kind].reader()
+    reader.draft.offers_tools = bool(outbound.sampling.tools)
     reader.draft.name(upstream_id=response.headers.get(_ID_HEADER), served_model=None, service_tier=None)
     if reader.draft.upstream_id is not None and listener.on_id is not None:
         listener.on_id(reader.draft.upstream_id)
     kind = response.content_type
-    if outbound.stream and "json" not in kind and "html" not in kind:
+    # Some servers stream whatever was asked for.
+    is_streamed = outbound.stream and "json" not in kind and "html" not in kind
+    if is_streamed or kind == _EVENT_STREAM:
         return await _read_stream(response, reader, listener)
     answer = await _read_whole(response, outbound)
     if outbound.stream and listener.on_delta is not None:
@@ -251,7 +255,7 @@ def _as_delta(answer: ProviderAnswer) -> Delta:
 
 def _finished(answer: ProviderAnswer, outbound: OutboundRequest, notices: tuple[str, ...]) -> ProviderAnswer:
     """Return an answer with what was left out of its question, and with whose reasoning it has."""
-    check_was_offered(answer, tools=outbound.sampling.tools)
+    check_was_offered(answer, outbound.sampling)
     if answer.reasoning or answer.reasoning_details:
         # Of a router it is the model that it chose.
         served = answer.served_model if outbound.vendor == "openrouter" else None

@@ -6,13 +6,15 @@ Unknown fields are skipped; a part that is missing or of the wrong type is named
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Delta, ToolCallDelta
 from orchestrator.providers.wire.answer_draft import AnswerDraft, answer_place
-from orchestrator.providers.wire.failures import error_in, failure_of_error, failure_of_late_error
+from orchestrator.providers.wire.error_bodies import error_in
+from orchestrator.providers.wire.failures import failure_of_error, failure_of_late_error
 from orchestrator.providers.wire.finish_reasons import OPENAI_FINISH_REASONS
 from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.sse import SentEvent, is_end_mark
@@ -49,6 +51,7 @@ def _read_object(data: Mapping[str, Any], *, reports_cost: bool) -> ProviderAnsw
     message = choice.get("message")
     if isinstance(message, Mapping):
         _take_message(draft, message)
+        draft.say_last()
     if error is not None:
         raise draft.failed(failure_of_error(error), "an error stands beside the answer")
     if not isinstance(message, Mapping):
@@ -121,6 +124,8 @@ class OpenAiReader:
             ends = error is not None or has_finish
             draft.count(usage, ends=ends, alone=choice is None)
         delta = self._take_delta(_piece_of(draft, choice)) if choice is not None else None
+        if has_finish and not draft.tags.is_over:
+            delta = _with_last(draft, delta)
         if error is not None:
             raise draft.failed(failure_of_late_error(error, begun=draft.has_content), "an error event")
         if choice is not None:
@@ -142,6 +147,17 @@ class OpenAiReader:
         if any(value for name, value in raw.items() if name != "role"):
             self.draft.is_counted_alone = False
         return Delta(text, calls, reasoning) if text or calls or reasoning else None
+
+
+def _with_last(draft: AnswerDraft, delta: Delta | None) -> Delta | None:
+    """Return the last piece of a stream with what was kept back of its text."""
+    thoughts_before = len(draft.thoughts)
+    text = draft.say_last()
+    reasoning = "".join(draft.thoughts[thoughts_before:])
+    if not text and not reasoning:
+        return delta
+    delta = delta or Delta("")
+    return replace(delta, text=delta.text + text, reasoning=delta.reasoning + reasoning)
 
 
 def _usage_reader(*, reports_cost: bool) -> Callable[[Any], CountedUsage]:
@@ -257,8 +273,7 @@ def _take_content(draft: AnswerDraft, content: Any) -> str:
     if content is None or content == "":
         return ""
     if isinstance(content, str):
-        draft.texts.append(content)
-        return content
+        return draft.say(content)
     if not isinstance(content, list):
         raise draft.malformed("'content' is neither text nor a list of parts")
     text = "".join(_text_of_part(draft, part) for part in content if part is not None)

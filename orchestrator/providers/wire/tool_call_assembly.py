@@ -100,9 +100,11 @@ class ToolCallAssembly:
         whole: list[ToolCall] = []
         for call in self._calls:
             arguments = arguments_text(call.text) if call.name else None
+            may_be_cut = was_cut and call is self._calls[-1]
+            if may_be_cut and (arguments is None or not call.text.strip()):
+                # Its arguments have not begun.
+                return tuple(whole), True
             if arguments is None:
-                if was_cut and call is self._calls[-1]:
-                    return tuple(whole), True
                 part = "arguments that are a JSON object" if call.name else "a name"
                 raise unreadable(FailureKind.MALFORMED, f"tool call {call.place} comes without {part}")
             call.id = call.id or self._ids.take(f"call_{id_suffix}{call.place}")

@@ -17,6 +17,8 @@ from orchestrator.providers.wire.half_characters import HalfCharacters, valid_te
 
 _NOTHINGS = frozenset({b"null", b"[]", b'""', b"''", b"None"})
 """In the place of an event."""
+_NO_ARGUMENTS = frozenset({"", "null", "None"})
+"""What servers write of a tool that takes none."""
 _BOM = b"\xef\xbb\xbf"
 _LENIENT_BYTES_MAX = 1024 * 1024
 """Of what is no strict JSON: it is read in many steps, and nobody else has a turn meanwhile."""
@@ -98,18 +100,21 @@ def _as_orjson_writes(value: Any) -> Any:
 
 
 def arguments_text(text: str) -> str | None:
-    """Return the arguments of a tool call as strict JSON, None when they are no object; no text is none.
+    """Return the arguments of a tool call as strict JSON, None when they are no object; none are `{}`.
 
     Nor are they any where a number in them is NaN or infinite, or larger than a number can be, or where they
     lie too deep for the next turn to hold them.
     """
-    if not text.strip():
+    if text.strip() in _NO_ARGUMENTS:
         return "{}"
     is_strict = True
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         is_strict, value = False, _decoded(text.encode())
+    if isinstance(value, str) and value != text:
+        # Written twice, as a text in a text.
+        return arguments_text(value)
     may_be_deep = text.count("{") + text.count("[") > ARGUMENTS_DEPTH_MAX
     if not isinstance(value, dict) or (may_be_deep and is_deeper(value, ARGUMENTS_DEPTH_MAX)):
         return None

@@ -166,7 +166,7 @@ def test_a_stream_without_an_end_is_no_answer() -> None:
     assert caught.value.failure.kind is FailureKind.INTERRUPTED
 
 
-@pytest.mark.parametrize("arguments", ['{}{"a": 1}', '{"city":', "[1]", [1], 7, "null"])
+@pytest.mark.parametrize("arguments", ['{}{"a": 1}', '{"city":', "[1]", [1], 7, "true"])
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_call_without_arguments_that_can_be_read_is_none(arguments: Any, streamed: bool) -> None:
     tool = SimpleNamespace(index=0, id="a", function=SimpleNamespace(name="weather", arguments=arguments))
@@ -175,11 +175,12 @@ def test_a_call_without_arguments_that_can_be_read_is_none(arguments: Any, strea
     assert caught.value.failure.kind is FailureKind.MALFORMED
 
 
+@pytest.mark.parametrize("cut_at", ['{"city"', "", None])
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_call_that_the_limit_of_output_has_cut_is_left_out(streamed: bool) -> None:
+def test_a_call_that_the_limit_of_output_has_cut_is_left_out(streamed: bool, cut_at: str | None) -> None:
     whole, cut = (
         SimpleNamespace(index=at, id=f"{at}", function=SimpleNamespace(name="weather", arguments=arguments))
-        for at, arguments in enumerate(("{}", '{"city"'))
+        for at, arguments in enumerate(("{}", cut_at))
     )
     answer = _answer_of([whole, cut], finish="length", streamed=streamed)
     assert [call.arguments for call in answer.tool_calls] == ["{}"]

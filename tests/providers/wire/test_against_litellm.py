@@ -140,7 +140,6 @@ OURS_IS_RIGHT: Mapping[str, tuple[str, ...]] = {
     ),
     "a tool call has a name, and arguments that are an object": (
         "gemini whole-call-without-args",
-        "gemini whole-call-null-args",
     ),
     "what the limit has cut says so, though it holds a call": ("gemini whole-call-max-tokens",),
 }  # fmt: skip

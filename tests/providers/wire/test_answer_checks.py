@@ -1,10 +1,13 @@
 """An answer says something, or says why it does not."""
 
+from contextlib import nullcontext
+
 import pytest
 
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import ToolCall, Usage
+from orchestrator.core.sampling import Sampling
 from orchestrator.providers.wire.answer_checks import check_says_something, check_was_offered, unreadable
 
 
@@ -62,17 +65,37 @@ def test_an_error_says_what_is_wrong_and_where() -> None:
     ],
 )
 def test_a_tool_that_was_not_offered_cannot_be_called(tools, is_right: bool) -> None:
-    offered = tools and [{"type": "function", "function": {"name": name}} for name in tools]
+    offered = tools and tuple({"type": "function", "function": {"name": name}} for name in tools)
     called = answer("Đợi", calls=(ToolCall("a", "f", "{}"),), finish="tool_calls")
-    check_was_offered(answer("Đợi"), tools=offered)
+    sampling = Sampling(tools=offered)
+    check_was_offered(answer("Đợi"), sampling)
     if is_right:
-        check_was_offered(called, tools=offered)
+        check_was_offered(called, sampling)
         return
     with pytest.raises(UnreadableAnswerError) as caught:
-        check_was_offered(called, tools=offered)
+        check_was_offered(called, sampling)
     assert (caught.value.failure.kind, caught.value.answer) == (FailureKind.MALFORMED, called)
 
 
 def test_a_call_of_a_vendors_own_tool_is_known_to_the_vendor_alone() -> None:
     called = answer("Đợi", calls=(ToolCall("a", "f", "{}"),), finish="tool_calls")
-    check_was_offered(called, tools=[{"type": "custom", "name": "f"}])
+    check_was_offered(called, Sampling(tools=({"type": "custom", "name": "f"},)))
+
+
+@pytest.mark.parametrize(("choice", "is_right"), [(None, True), ("auto", True), ("none", False)])
+def test_a_call_that_the_caller_forbade_is_no_answer(choice, is_right: bool) -> None:
+    sampling = Sampling(tools=({"type": "function", "function": {"name": "f"}},), tool_choice=choice)
+    check_was_offered(answer("Đợi"), sampling)
+    called = answer("Đợi", calls=(ToolCall("a", "f", "{}"),), finish="tool_calls")
+    with nullcontext() if is_right else pytest.raises(UnreadableAnswerError):
+        check_was_offered(called, sampling)
+
+
+@pytest.mark.parametrize(("forced", "called", "is_right"), [("f", "f", True), ("f", "g", False)])
+def test_another_tool_than_the_one_that_had_to_be_called_is_no_answer(forced, called, is_right) -> None:
+    tools = tuple({"type": "function", "function": {"name": name}} for name in "fg")
+    sampling = Sampling(tools=tools, tool_choice={"type": "function", "function": {"name": forced}})
+    check_was_offered(answer("Đợi"), sampling)
+    calling = answer("Đợi", calls=(ToolCall("a", called, "{}"),), finish="tool_calls")
+    with nullcontext() if is_right else pytest.raises(UnreadableAnswerError):
+        check_was_offered(calling, sampling)

@@ -128,7 +128,7 @@ def test_a_refusal_is_told_by_status_code_type_and_only_then_by_words(status, er
         (400, '{"error":{"code":"json_validate_failed","message":"x"}}', K.MALFORMED),
         (429, TOO_LARGE_FOR_A_MINUTE, K.UNSUPPORTED),
         (400, {"error": {"code": "context_length_exceeded"}}, K.CONTEXT_OVERFLOW),
-        (400, "messages: roles must alternate", K.BAD_REQUEST),
+        (400, "messages: must be non-empty", K.BAD_REQUEST),
         (400, "<html>502 Bad Gateway</html>", K.SERVER_ERROR),
         (400, "ERROR", K.SERVER_ERROR),
         (400, "", K.SERVER_ERROR),
@@ -170,7 +170,8 @@ def test_a_400_that_the_api_did_not_write_is_no_word_on_the_request(raw) -> None
 @pytest.mark.parametrize(
     "raw",
     [
-        b'{"detail":[{"loc":["body"]}]}',
+        b'{"detail":[{"msg":"bad"}]}',
+        b'{"detail":"bad"}',
         b'{"message":"bad","code":400}',
         b'{"object":"error","message":"bad"}',
         b'[{"error":{"code":400}}]',

@@ -305,7 +305,7 @@ async def test_a_stream_is_known_by_its_bytes_whatever_was_asked_for(client, kin
     async with serving(answer) as server:
         whole = await call(client, server, heard=heard, stream=stream)
     assert (whole.text, whole.usage) == ("Xin chào", COUNTED_USAGE)
-    assert heard.text == ("Xin chào" if stream else "")
+    assert heard.text in ({"Xin chào"} if stream else {"", "Xin chào"})
 
 
 async def test_half_a_stream_where_a_whole_answer_was_asked_for_is_none(client) -> None:

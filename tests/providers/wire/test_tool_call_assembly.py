@@ -79,9 +79,11 @@ def test_a_call_without_an_id_gets_one() -> None:
     assert [call.id for call in calls] == ["call_0", "call_1"]
 
 
-def test_the_call_that_a_limit_has_cut_is_left_out_and_said() -> None:
+@pytest.mark.parametrize("cut_at", ['{"x', "", None])
+def test_the_call_that_a_limit_has_cut_is_left_out_and_said(cut_at: str | None) -> None:
+    """Also before its arguments began, which are no `{}` then."""
     calls, left_out, _ = assembled(
-        piece("{}", name="f", index=0), piece('{"x', name="g", index=1), was_cut=True
+        piece("{}", name="f", index=0), piece(cut_at, name="g", index=1), was_cut=True
     )
     assert ([call.name for call in calls], left_out) == (["f"], True)
 
