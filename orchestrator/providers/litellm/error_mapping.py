@@ -74,6 +74,8 @@ _CAUSES: Mapping[str, FailureKind] = {
     "ValidationError": FailureKind.MALFORMED,
     "UnicodeDecodeError": FailureKind.MALFORMED,
     "MalformedEventError": FailureKind.MALFORMED,
+    "DecodingError": FailureKind.MALFORMED,
+    "ProviderFailedError": FailureKind.MALFORMED,
     "NoAnswerError": FailureKind.MALFORMED,
     "EndedEarlyError": FailureKind.INTERRUPTED,
     "LocalModelError": FailureKind.UNREACHABLE,

@@ -8,23 +8,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-OPENAI_FINISH_REASONS: Mapping[str, str] = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "content_filter": "content_filter",
-    # What servers of this format write in their place.
-    "function_call": "tool_calls",
-    "tool_use": "tool_calls",
-    "eos": "stop",
-    "eos_token": "stop",
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_length": "length",
-}
-"""Any other is a failure: `error`, `abort`, `insufficient_system_resource` and what may come yet."""
-
 GEMINI_FINISH_REASONS: Mapping[str, str] = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
@@ -40,11 +23,34 @@ GEMINI_FINISH_REASONS: Mapping[str, str] = {
 }
 """Any other is a failure: `MALFORMED_FUNCTION_CALL`, `OTHER` and what may come yet."""
 
-FINISH_REASONS: Mapping[str, str] = {
+OPENAI_FINISH_REASONS: Mapping[str, str] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+    # What servers of this format write in their place.
+    "function_call": "tool_calls",
+    "tool_use": "tool_calls",
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_length": "length",
+    # Gateways hand on the word of the model's own vendor: Gemini's in capitals, and Anthropic's.
     **GEMINI_FINISH_REASONS,
-    **OPENAI_FINISH_REASONS,
     "refusal": "content_filter",
     "model_context_window_exceeded": "length",
+}
+"""Any other is a failure: `error`, `abort`, `insufficient_system_resource` and what may come yet."""
+
+FINISH_REASONS: Mapping[str, str] = {
+    **OPENAI_FINISH_REASONS,
+    # Cohere's at Bedrock, and Amazon's own.
+    "COMPLETE": "stop",
+    "STOP_SEQUENCE": "stop",
+    "FINISH": "stop",
+    "LENGTH": "length",
     "guardrail_intervened": "content_filter",
     "content_filtered": "content_filter",
     "completed": "stop",

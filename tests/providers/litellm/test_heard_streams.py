@@ -18,10 +18,10 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
-from orchestrator.metering import heard_streams
-from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.practice import Fault, PracticeServer
+from orchestrator.providers.litellm import heard_streams
+from orchestrator.providers.litellm.heard_streams import Ear, hear
 from orchestrator.providers.wire.body_reading import EVENTS_STEP_BYTES
 from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import MODELS, sources, standing

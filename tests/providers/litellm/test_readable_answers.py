@@ -10,11 +10,11 @@ import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import UnavailableError
-from orchestrator.metering import heard_streams
-from orchestrator.metering.readable_answers import ReadableStream, readable_body
 from orchestrator.practice import BilledWhen, Fault, PracticePrice, PracticeServer
 from orchestrator.practice.odd_answers import GOOD_TEXT
 from orchestrator.practice.odd_shapes import OddShape
+from orchestrator.providers.litellm import heard_streams
+from orchestrator.providers.litellm.readable_answers import ReadableStream, readable_body
 from orchestrator.providers.wire.sse import SentEvent
 from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import MODELS, sources, standing
