@@ -94,8 +94,8 @@ class Leave:
         self.last_status = response.status_code
         expected = self._expected
         self.answer = expected if is_success(response.status_code) else None
-        if self.answer is not None:
-            hear(response, Ear(self.answer))
+        if expected is not None:
+            hear(response, Ear(expected))
 
     def _fault_of(self, request: httpx.Request) -> str | None:
         if self.is_used and self.last_status != _REFUSED_UNBILLED:

@@ -97,10 +97,13 @@ class VendorAnswer:
 
     @property
     def has_finished(self) -> bool:
-        """Return whether a whole answer has come, behind which a server has a last word at most."""
+        """Return whether a whole answer has come, or a refusal, which is clear by its status.
+
+        Behind it a server has a last word at most.
+        """
         if self.in_pieces:
             return self._reader.has_finished and self._failed is None
-        return is_success(self._status) and self._looks.find_whole(
+        return not is_success(self._status) or self._looks.find_whole(
             self._body, ANSWER_BYTES_MAX - self._bytes_left
         )
 

@@ -69,6 +69,8 @@ _CAUSES: Mapping[str, FailureKind] = {
     "PoolTimeout": FailureKind.TIMEOUT,
     "TimeoutError": FailureKind.TIMEOUT,
     "JSONDecodeError": FailureKind.MALFORMED,
+    # aiohttp's, of what is no HTTP.
+    "ClientResponseError": FailureKind.MALFORMED,
     "BodyTooLargeError": FailureKind.MALFORMED,
     "BrokenFrameError": FailureKind.MALFORMED,
     "ValidationError": FailureKind.MALFORMED,

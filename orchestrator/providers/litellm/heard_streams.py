@@ -123,6 +123,8 @@ def hear(response: httpx.Response, ear: Ear) -> None:
         # It is unfolded here, and nobody is to do it once more.
         del response.headers["content-encoding"]
     if response.is_success:
+        # Google's client and LiteLLM's reader of Bedrock's streams take no other for an answer.
+        response.status_code = httpx.codes.OK
         # Whatever it came in, so it is written.
         response.encoding = "utf-8"
     body = _Body(response, unpacker, fault)
@@ -256,6 +258,8 @@ class _HeardInThread(httpx.SyncByteStream):
 
     def _blocks(self) -> Iterator[bytes]:
         blocks, answer, impatience = iter(self._stream), self._ear.answer, self._impatience
+        # A refusal is clear before its body.
+        impatience.look(answer)
         try:
             while True:
                 try:
@@ -312,7 +316,8 @@ class _HeardInTask(httpx.AsyncByteStream):
 
     async def _blocks(self) -> AsyncIterator[bytes]:
         blocks, answer, pieces = aiter(self._stream), self._ear.answer, -1
-        clock_s, left_s = asyncio.get_running_loop().time, None
+        # A refusal is clear before its body.
+        clock_s, left_s = asyncio.get_running_loop().time, LAST_WORD_S if answer.has_finished else None
         while True:
             began_s = clock_s()
             try:

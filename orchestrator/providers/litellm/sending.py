@@ -12,7 +12,6 @@ from orchestrator.providers.litellm.destination import Destination
 from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.litellm.provider_words import ProviderWords
 from orchestrator.providers.local.model import LocalModel
-from orchestrator.providers.wire.answer_checks import is_success
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +85,14 @@ class Sending:
         if attempt is not None and attempt.was_sent and failure.kind is FailureKind.NOT_SENT:
             # What could not be written or read came after the first byte.
             return Failure(FailureKind.MALFORMED)
-        accepted = self.words is not None and is_success(self.last_status or 0) and failure.status is None
-        if accepted and failure.policy.billing is Billing.NO:
-            # LiteLLM makes a status up for what it cannot read; what was accepted may be billed.
+        left = attempt is not None and attempt.was_sent
+        if (
+            self.words is not None
+            and left
+            and failure.status is None
+            and failure.policy.billing is Billing.NO
+        ):
+            # LiteLLM makes a status up for what it cannot read; what has left may be billed.
             return Failure(FailureKind.MALFORMED)
         return failure
 

@@ -56,6 +56,15 @@ def test_a_body_is_heard_while_it_is_read() -> None:
     assert answer.whole().usage.input_tokens == 9
 
 
+@pytest.mark.parametrize("status", [201, 202])
+def test_an_answer_with_another_status_of_success_is_one_for_every_reader(status: int) -> None:
+    """Google's client threw what had been billed away."""
+    response = httpx.Response(status, stream=httpx.ByteStream(BODY))
+    answer = listened(response)
+    assert json.loads(response.read()) == json.loads(BODY)
+    assert (response.status_code, answer.whole().usage.input_tokens) == (200, 9)
+
+
 @pytest.mark.parametrize("packed", [("gzip", gzip.compress), ("deflate", zlib.compress)])
 def test_what_comes_packed_is_heard_too(packed: tuple[str, Any]) -> None:
     stream = httpx.ByteStream(packed[1](BODY))

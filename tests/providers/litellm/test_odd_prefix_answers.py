@@ -355,3 +355,24 @@ async def test_counts_behind_the_finish_of_gemini_are_the_bill(make_orchestrator
     counted = {"usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 20, "totalTokenCount": 29}}
     reply = await replied(make_orchestrator, server, VERTEX, sent(events(said, ended, counted)))
     check_whole(reply, VERTEX)
+
+
+@pytest.mark.parametrize("name", [DEEPSEEK, AZURE, CLAUDE, BEDROCK, VERTEX])
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    "raw",
+    [b"hello\r\n\r\n", b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nabc\r\n"],
+    ids=["no head", "no chunk"],
+)
+async def test_what_is_no_http_may_be_billed_and_is_not_asked_for_again(
+    make_orchestrator, server, name: str, stream: bool, raw: bytes
+) -> None:
+    """LiteLLM makes a 500 or a 503 of it, which cost nothing and was sent twice."""
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.send(raw)
+        exchanged.writer.close()
+
+    reply = await replied(make_orchestrator, server, name, answer, stream=stream)
+    assert [row.failure for row in reply.attempts] == ["malformed", None]
+    assert reply.attempts[0].cost_nusd > 0
