@@ -18,17 +18,17 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.request import Message
-from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.response_items import BodySize, responses_size
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.metering.vendor_bodies import check_chat, check_google, check_responses, inline_part
 from orchestrator.providers.litellm.free_errors import origin_of
+from orchestrator.providers.litellm.heard_streams import Ear, hear
+from orchestrator.providers.wire.answer_checks import is_success
 from orchestrator.providers.wire.wire_json import json_text
 
 Covers = Callable[..., bool]
 """`MeteredSend.covers`: whether what is held is enough for a request of this size."""
 
-_OK = 200
 _REFUSED_UNBILLED = 422
 """LiteLLM answers OpenAI's by leaving parameters out and asking again."""
 _LIMITS = ("max_tokens", "max_completion_tokens")
@@ -93,9 +93,9 @@ class Leave:
         """Note a response, and hear its bytes as they are read."""
         self.last_status = response.status_code
         expected = self._expected
-        self.answer = expected if response.status_code == _OK else None
-        if self.answer is not None:
-            hear(response, Ear(self.answer))
+        self.answer = expected if is_success(response.status_code) else None
+        if expected is not None:
+            hear(response, Ear(expected))
 
     def _fault_of(self, request: httpx.Request) -> str | None:
         if self.is_used and self.last_status != _REFUSED_UNBILLED:

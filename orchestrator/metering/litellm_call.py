@@ -4,9 +4,9 @@ import asyncio
 import atexit
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -337,9 +337,16 @@ class _SyncClient(HTTPHandler):
     def post(self, *args: Any, **kwargs: Any) -> Any:
         response = super().post(*args, **kwargs)
         if kwargs.get("stream"):
-            lines = response.iter_lines
-            response.iter_lines = lambda: checked_in_thread(lines())
+            response.iter_lines = partial(_lines_to_the_end, response, response.iter_lines)
         return response
+
+
+def _lines_to_the_end(response: httpx.Response, lines: Callable[[], Iterator[str]]) -> Iterator[str]:
+    """Yield the lines of a stream, whose connection ends with it: behind the end mark it may stay open."""
+    try:
+        yield from checked_in_thread(lines())
+    finally:
+        response.close()
 
 
 @cache

@@ -22,11 +22,11 @@ from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.core.secret_values import SecretText, secret_texts
 from orchestrator.metering.echoed_keys import without_echo
-from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.metering.vendor_bodies import bounded_body
 from orchestrator.providers.litellm.free_errors import origin_of
+from orchestrator.providers.litellm.heard_streams import Ear, hear
 from orchestrator.providers.tls import shared_tls_context
 from orchestrator.providers.wire.proxies import ProxiesOfEnvironment
 
@@ -197,6 +197,7 @@ class _Tap(Ear):
 
     def __init__(self, sending: MeteredSend, answer: VendorAnswer) -> None:
         super().__init__(answer)
+        self._answer = answer
         self._sending = sending
 
     def note(self, event: str) -> None:
@@ -205,14 +206,14 @@ class _Tap(Ear):
 
     def feed(self, block: bytes) -> bytes:
         shown = super().feed(block)
-        self._sending.began = self._sending.began or self.answer.has_content
-        if self.answer.is_broken:
+        self._sending.began = self._sending.began or self._answer.has_content
+        if self._answer.is_broken:
             # The client may trip over it too, and leave the connection to the garbage collector.
             self.finish()
         return shown
 
     def fail(self, error: BaseException) -> None:
-        if self.answer.is_broken:
+        if self._answer.is_broken:
             self.finish()
         self._sending.end(_failure_of(error, was_sent=self._sending.was_sent))
 
@@ -220,7 +221,7 @@ class _Tap(Ear):
         self._sending.end(self._take_whole())
 
     def check(self) -> None:
-        self.answer.check()
+        self._answer.check()
 
     def leave(self) -> None:
         self._sending.end(self._left())
@@ -229,11 +230,11 @@ class _Tap(Ear):
         self._sending.end_apart(self._left())
 
     def _left(self) -> Failure | None:
-        return self._take_whole() if self.answer.is_complete else Failure(FailureKind.CANCELLED)
+        return self._take_whole() if self._answer.is_complete else Failure(FailureKind.CANCELLED)
 
     def _take_whole(self) -> Failure | None:
         try:
-            self._sending.take(self.answer.whole())
+            self._sending.take(self._answer.whole())
         except AttemptFailedError as exc:
             if exc.answer is not None:
                 self._sending.take(exc.answer)

@@ -11,11 +11,11 @@ from orchestrator.core.clock import Clock
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
-from orchestrator.metering.readable_answers import ReadableStream, readable_body
 from orchestrator.metering.responses_answers import ResponsesReader
 from orchestrator.metering.several_answers import SeveralReader
+from orchestrator.providers.litellm.readable_answers import ReadableStream, readable_body
 from orchestrator.providers.wire import gemini_format, openai_format
-from orchestrator.providers.wire.answer_checks import unreadable
+from orchestrator.providers.wire.answer_checks import is_success, unreadable
 from orchestrator.providers.wire.body_reading import (
     ANSWER_BYTES_MAX,
     BodyUnreadableError,
@@ -25,8 +25,6 @@ from orchestrator.providers.wire.body_reading import (
 from orchestrator.providers.wire.failures import failure_of_reply
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
 from orchestrator.providers.wire.stream_letters import StreamLetters
-
-_OK = 200
 
 
 class _Reader(Protocol):
@@ -99,10 +97,15 @@ class VendorAnswer:
 
     @property
     def has_finished(self) -> bool:
-        """Return whether a whole answer has come, behind which a server has a last word at most."""
+        """Return whether a whole answer has come, or a refusal, which is clear by its status.
+
+        Behind it a server has a last word at most.
+        """
         if self.in_pieces:
             return self._reader.has_finished and self._failed is None
-        return self._status == _OK and self._looks.find_whole(self._body, ANSWER_BYTES_MAX - self._bytes_left)
+        return not is_success(self._status) or self._looks.find_whole(
+            self._body, ANSWER_BYTES_MAX - self._bytes_left
+        )
 
     @property
     def is_over(self) -> bool:
@@ -118,7 +121,7 @@ class VendorAnswer:
         """Note the status and the headers."""
         self._status, self._headers = status, headers
         kind = headers.get("content-type", "")
-        self.in_pieces = self.in_pieces and status == _OK and "json" not in kind and "html" not in kind
+        self.in_pieces = self.in_pieces and is_success(status) and "json" not in kind and "html" not in kind
         if "=" in kind:
             self._charset = httpx.Response(status, headers={"content-type": kind}).charset_encoding
             self._letters = StreamLetters(self._charset)
@@ -138,7 +141,7 @@ class VendorAnswer:
         had_room, self._bytes_left = self._bytes_left >= 0, self._bytes_left - len(block)
         if had_room:
             self._body.append(block)
-        if self._status != _OK or not had_room:
+        if not is_success(self._status) or not had_room:
             return block
         # What is larger than any answer is no business of ours.
         return b"" if self._bytes_left >= 0 else b"".join(self._body)
@@ -147,7 +150,7 @@ class VendorAnswer:
         """Return what is left to be read once all bytes have come."""
         if self.in_pieces:
             return self._take(None)
-        if self._status != _OK or self._bytes_left < 0:
+        if not is_success(self._status) or self._bytes_left < 0:
             return b""
         body = b"".join(self._body)
         try:
@@ -198,7 +201,7 @@ class VendorAnswer:
         if self._bytes_left < 0:
             raise unreadable(FailureKind.MALFORMED, "the body is larger than any answer")
         body = b"".join(self._body)
-        if self._status != _OK:
+        if not is_success(self._status):
             raise AttemptFailedError(failure_of_reply(self._status, self._headers, body, now=self._clock.now))
         try:
             return self._reader.read(in_utf8(body, self._charset))

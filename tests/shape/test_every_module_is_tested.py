@@ -56,6 +56,7 @@ TESTED_BY = {
     "orchestrator/langchain/messages.py": "tests/langchain/test_standard.py",
     "orchestrator/pipeline/reply_building.py": "tests/test_client.py",
     "orchestrator/core/settings.py": "tests/config/test_loader.py",
+    "orchestrator/providers/litellm/whole_as_events.py": "tests/providers/litellm/test_odd_prefix_answers.py",
     "orchestrator/metering/litellm_guard.py": "tests/metering/test_budget_guard.py",
     "orchestrator/metering/litellm_call.py": "tests/metering/test_budget_guard.py",
     "orchestrator/providers/local/server.py": "tests/providers/local/test_model.py",

@@ -17,6 +17,8 @@ LINE_BYTES_MAX = 512 * 1024
 """Of one line of a stream."""
 STREAM_BYTES_MAX = 64 * 1024 * 1024
 
+_STREAMS = ("streamGenerateContent", "converse-stream", "with-response-stream")
+"""In paths of Google's and Amazon's; other vendors are asked in the body."""
 _STREAMED = re.compile(rb'"stream":\s*true')
 
 
@@ -36,7 +38,7 @@ async def limit_body(response: httpx.Response) -> None:
     """
     # Frames have no lines, and their reader has a limit to each.
     in_frames = response.headers.get("content-type", "").startswith(MEDIA_TYPE)
-    in_lines = _is_streamed(response.request) and not in_frames
+    in_lines = is_streamed(response.request) and not in_frames
     most = STREAM_BYTES_MAX if in_lines or in_frames else WHOLE_BYTES_MAX
     length = response.headers.get("content-length", "")
     if length.isdigit() and int(length) > most:
@@ -45,8 +47,9 @@ async def limit_body(response: httpx.Response) -> None:
         response.stream = _Limited(response.stream, most, LINE_BYTES_MAX if in_lines else most)
 
 
-def _is_streamed(request: httpx.Request) -> bool:
-    return "streamGenerateContent" in request.url.path or _STREAMED.search(request.content) is not None
+def is_streamed(request: httpx.Request) -> bool:
+    """Return whether a request asks for a stream."""
+    return any(word in request.url.path for word in _STREAMS) or _STREAMED.search(request.content) is not None
 
 
 class _Limited(httpx.AsyncByteStream):
@@ -59,7 +62,7 @@ class _Limited(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for piece in self._stream:
             self._bytes_left -= len(piece)
-            newline = piece.rfind(b"\n")
+            newline = max(piece.rfind(b"\n"), piece.rfind(b"\r"))
             self._line_bytes = len(piece) - newline - 1 + (self._line_bytes if newline < 0 else 0)
             if self._bytes_left < 0 or self._line_bytes > self._line_bytes_max:
                 raise BodyTooLargeError

@@ -66,6 +66,7 @@ class AttemptGuard(CustomLogger):
             return {**kwargs, "client": sending.means.client}
         if attempt is None or attempt.name != group:
             raise AttemptVetoedError(f"'{group}' was not admitted")
+        sending.heard = None
         try:
             attempt.start()
         except NotAdmittedError as exc:

@@ -18,6 +18,7 @@ from orchestrator.providers.litellm.body_limit import limit_body
 from orchestrator.providers.litellm.byte_watch import watch_first_byte
 from orchestrator.providers.litellm.outgoing import check_outgoing
 from orchestrator.providers.litellm.provider_bodies import listen, refusal_of
+from orchestrator.providers.litellm.provider_words import ProviderWords
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.litellm.sse_check import checked
 from orchestrator.providers.openai_sdk import from_no_environment
@@ -115,7 +116,8 @@ class SendOnceClient(AsyncHTTPHandler):
     async def post(self, *args: Any, **kwargs: Any) -> Any:
         """Send, and check the events of a streamed response as LiteLLM reads them."""
         response = await super().post(*args, **kwargs)
-        if kwargs.get("stream"):
+        if kwargs.get("stream") and CURRENT_SENDING.get() is None:
+            # Of a call that others make; what the answer to an attempt says is checked as its bytes come.
             lines = response.aiter_lines
             response.aiter_lines = lambda: checked(lines())
         return response
@@ -146,7 +148,8 @@ async def _listen(response: httpx.Response) -> None:
     sending = CURRENT_SENDING.get()
     if sending is not None:
         sending.last_status = response.status_code
-        if sending.words is not None and response.status_code >= _REFUSED_FROM:
-            sending.refusal = await refusal_of(response)
+        if response.status_code < _REFUSED_FROM:
+            sending.heard = sending.words or ProviderWords()
+            listen(response, sending.heard)
         elif sending.words is not None:
-            listen(response, sending.words)
+            sending.refusal = await refusal_of(response)

@@ -116,6 +116,7 @@ def _load() -> Any:
     _keep_from_printing()
     _keep_from_the_proxy(litellm)
     _keep_from_asking_for_tokens()
+    _let_an_answer_repeat_itself()
     quiet_libraries()
     for name in _LOGGERS:
         # Their lines quote prompts, replies and providers' error bodies; ours say what happened.
@@ -166,3 +167,21 @@ def _keep_from_asking_for_tokens() -> None:
         return "" if CURRENT_SENDING.get() is not None else original(self, *args, **kwargs)
 
     DatabricksBase._get_oauth_m2m_token = token  # type: ignore[method-assign]  # noqa: SLF001
+
+
+def _let_an_answer_repeat_itself() -> None:
+    """Let a hundred equal pieces of ours pass, as in a table; calls of the program go as before.
+
+    LiteLLM would give up an answer that is being paid for.
+    """
+    from litellm import CustomStreamWrapper  # noqa: PLC0415 -- with LiteLLM alone
+
+    from orchestrator.providers.litellm.sending import CURRENT_SENDING  # noqa: PLC0415 -- with LiteLLM alone
+
+    original = CustomStreamWrapper.raise_on_model_repetition
+
+    def look(self: CustomStreamWrapper) -> None:
+        if CURRENT_SENDING.get() is None:
+            original(self)
+
+    CustomStreamWrapper.raise_on_model_repetition = look

@@ -12,7 +12,8 @@ from typing import Any
 
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
-from orchestrator.providers.wire.error_bodies import is_bare_error
+from orchestrator.providers.wire.error_bodies import error_in
+from orchestrator.providers.wire.failures import failure_of_late_error
 from orchestrator.providers.wire.finish_reasons import (
     FAILED,
     FINISH_REASONS,
@@ -37,7 +38,12 @@ from orchestrator.providers.wire.wire_json import read_object_or_none
 _NOT_WHOLE = frozenset({"content_filter", "length"})
 _ANSWERS = ("choices", "candidates", "output", "content", "delta", "response")
 """What holds an answer, or a piece of one, in some format."""
-_CALLED = ("tool_calls", "function_call")
+_SPOKEN = (
+    *("content", "text", "thinking", "partial_json", "tool_calls", "reasoning_content", "reasoning"),
+    *("toolUse", "reasoningContent"),
+)
+"""What a part has that brings words, thoughts or calls."""
+_CALLED = ("tool_calls", "function_call", "tool_use")
 _USAGES = ("usage", "usageMetadata")
 _RESPONSE_ENDS = frozenset({"completed", "incomplete", "failed", "cancelled"})
 _FINISHES = ("finish_reason", "finishReason", "stop_reason", "stopReason")
@@ -53,9 +59,12 @@ class ProviderWords:
     """The provider's own word for why it ended."""
     native: str | None = None
     """What the host behind a router says of it."""
-    has_error: bool = False
+    failure: Failure | None = None
+    """What its own error means."""
+    has_spoken: bool = False
+    """Something of an answer has come."""
     has_calls: bool = False
-    """A tool call of OpenAI's format has come, or a piece of one."""
+    """A tool call has come, or a piece of one."""
     usage: dict[str, Any] = field(default_factory=dict)
     """Its counts; of several in a stream the dearer of each, but for what was cached: that grows too."""
     service_tier: str | None = None
@@ -69,20 +78,23 @@ class ProviderWords:
         if not isinstance(event, Mapping):
             return
         self.heard = True
-        labels = (event.get("type"), event.get("object"), event.get("status"))
-        is_bare = not (any(map(event.get, _ANSWERS)) or _finish_of(event)) and is_bare_error(event)
-        self.has_error = self.has_error or "error" in labels or bool(event.get("errors")) or is_bare
+        error = error_in(event, answers=any(map(event.get, _ANSWERS)) or _finish_of(event) is not None)
+        if error is not None:
+            self.fail(error)
         had_ended = self.finish is not None and bool(self.usage)
         for part in _parts_of(event):
-            self.has_error = self.has_error or bool(part.get("error"))
-            self.has_calls = self.has_calls or bool(part.get("tool_calls") or part.get("function_call"))
+            if part.get("error") and part is not event:
+                self.fail(part["error"])
+            self.has_spoken = self.has_spoken or any(map(part.get, _SPOKEN))
+            self.has_calls = self.has_calls or _has_calls(part)
             self.finish = _finish_of(part) or self.finish
             self.native = native_finish(part.get("native_finish_reason")) or self.native
             self._count(part, had_ended=had_ended)
 
-    def fail(self) -> None:
-        """Take it that the provider has said that it failed."""
-        self.heard = self.has_error = True
+    def fail(self, error: Any) -> None:
+        """Take it that the provider has said that it failed, and how."""
+        self.heard = True
+        self.failure = self.failure or failure_of_late_error(error, begun=self.has_spoken)
 
     def _count(self, part: Mapping[str, Any], *, had_ended: bool) -> None:
         for name in _USAGES:
@@ -113,7 +125,7 @@ class ProviderWords:
         answer = self.billed(answer)
         finish = FINISH_REASONS.get(self.finish or "")
         finish = self.native if self.native in _NOT_WHOLE else finish
-        if self.has_error or finish is None or self.native == FAILED:
+        if self.failure is not None or finish is None or self.native == FAILED:
             kind = FailureKind.INTERRUPTED if answer.text else FailureKind.MALFORMED
             raise UnreadableAnswerError(Failure(kind), answer)
         if finish == "content_filter" and not answer.text:
@@ -157,7 +169,9 @@ def _finish_of(part: Mapping[str, Any]) -> str | None:
 def _parts_of(event: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield what may hold a finish, an error or counts: the whole, its choices, its inner parts."""
     listed: list[Any] = [event, event.get("message"), event.get("delta"), event.get("response")]
-    listed.append(event.get("x_groq"))
+    output = event.get("output")
+    listed += [event.get("x_groq"), event.get("content_block"), event.get("start")]
+    listed.append(output.get("message") if isinstance(output, Mapping) else None)
     for name in ("choices", "candidates"):
         inner = event.get(name)
         choices = inner if isinstance(inner, list) else []
@@ -165,3 +179,12 @@ def _parts_of(event: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for choice in choices:
             listed += [choice.get("message"), choice.get("delta")] if isinstance(choice, Mapping) else []
     yield from (part for part in listed if isinstance(part, Mapping))
+
+
+def _has_calls(part: Mapping[str, Any]) -> bool:
+    """Return whether a part has a tool call: OpenAI's, Anthropic's or Bedrock's, or a block of such."""
+    if any(map(part.get, ("tool_calls", "function_call", "toolUse"))) or part.get("type") == "tool_use":
+        return True
+    content = part.get("content")
+    blocks = content if isinstance(content, list) else []
+    return any(_has_calls(block) for block in blocks if isinstance(block, Mapping))

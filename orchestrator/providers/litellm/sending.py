@@ -13,8 +13,6 @@ from orchestrator.providers.litellm.error_mapping import failure_of
 from orchestrator.providers.litellm.provider_words import ProviderWords
 from orchestrator.providers.local.model import LocalModel
 
-_OK = 200
-
 
 @dataclass(frozen=True, slots=True)
 class Means:
@@ -49,6 +47,8 @@ class Sending:
     """What the current attempt's refusal means, by the provider's own words."""
     words: ProviderWords | None = None
     """What the provider says itself, where that is read beside LiteLLM."""
+    heard: ProviderWords | None = None
+    """What was heard of the current attempt's answer; of a wire of ours its errors alone."""
     asked_for: Mapping[str, Any] = field(default_factory=dict)
     """Parameters that LiteLLM was handed for the current attempt, to be compared with what it sends."""
     destination: Destination | None = None
@@ -75,6 +75,8 @@ class Sending:
         attempt = self.source.current
         if self.words is not None and self.refusal is not None:
             return self.refusal
+        if self.heard is not None and self.heard.failure is not None:
+            return self.heard.failure
         was_sent = attempt is None or self.has_left
         failure = failure_of(error, outer=self.outer_error, was_sent=was_sent)
         if was_sent and failure.kind is FailureKind.VETOED:
@@ -83,9 +85,14 @@ class Sending:
         if attempt is not None and attempt.was_sent and failure.kind is FailureKind.NOT_SENT:
             # What could not be written or read came after the first byte.
             return Failure(FailureKind.MALFORMED)
-        accepted = self.words is not None and self.last_status == _OK and failure.status is None
-        if accepted and failure.policy.billing is Billing.NO:
-            # LiteLLM makes a status up for what it cannot read; what was accepted may be billed.
+        left = attempt is not None and attempt.was_sent
+        if (
+            self.words is not None
+            and left
+            and failure.status is None
+            and failure.policy.billing is Billing.NO
+        ):
+            # LiteLLM makes a status up for what it cannot read; what has left may be billed.
             return Failure(FailureKind.MALFORMED)
         return failure
 

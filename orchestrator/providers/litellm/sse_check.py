@@ -6,11 +6,12 @@ answer that speaks of the end mark `[DONE]` for finished: in an answer the mark 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import orjson
 
+from orchestrator.providers.litellm.readable_answers import in_one_text
 from orchestrator.providers.wire.sse import is_end_mark, is_stray
 from orchestrator.providers.wire.wire_json import says_nothing
 
@@ -59,6 +60,8 @@ def checked_in_thread(lines: Iterator[str]) -> Iterator[str]:
     check = _LineCheck()
     for line in lines:
         yield check.take(line)
+        if check.has_end_mark:
+            break
     check.end()
 
 
@@ -84,7 +87,7 @@ class _LineCheck:
             return line if data == _END_MARK else f"data: {_END_MARK}"
         if says_nothing(raw):
             return ""
-        self._is_finished = _finishes(_event(data)) or self._is_finished
+        self._is_finished = finishes(_event(data)) or self._is_finished
         # The same JSON: an escape for one of its letters.
         return line.replace(_END_MARK, "[DON\\u0045]")
 
@@ -100,7 +103,7 @@ def checked_event(data: bytes) -> dict[str, Any]:
         MalformedEventError: it is not JSON of the shape that can be read.
     """
     event = _event(data)
-    _finishes(event)
+    finishes(event)
     return event
 
 
@@ -114,7 +117,7 @@ def _event(data: str | bytes) -> dict[str, Any]:
     return event
 
 
-def _finishes(event: dict[str, Any]) -> bool:
+def finishes(event: Mapping[str, Any]) -> bool:
     """Return whether an event says why the answer ends, in OpenAI's two, Gemini's or Anthropic's format.
 
     Raises:
@@ -122,7 +125,7 @@ def _finishes(event: dict[str, Any]) -> bool:
     """
     if (
         event.get("type") in _RESPONSE_ENDS
-        or "error" in event
+        or event.get("error")
         or (event.get("promptFeedback") or {}).get("blockReason")
     ):
         return True
@@ -130,15 +133,16 @@ def _finishes(event: dict[str, Any]) -> bool:
     if isinstance(delta, dict):
         _check_text({"delta": delta})
         return bool(delta.get("stop_reason"))
-    choices = event.get("choices") or event.get("candidates") or []
-    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+    listed = event.get("choices") or event.get("candidates") or []
+    choices: list[Any] = [each for each in listed if each is not None] if isinstance(listed, list) else [None]
+    if not all(isinstance(choice, dict) for choice in choices):
         raise MalformedEventError
     for choice in choices:
         _check_text(choice)
     return any(choice.get("finish_reason") or choice.get("finishReason") for choice in choices)
 
 
-def _check_text(choice: dict[str, Any]) -> None:
+def _check_text(choice: Mapping[str, Any]) -> None:
     holders = [choice.get("delta") or {}]
     content = choice.get("content") or {}
     if not isinstance(content, dict):
@@ -148,6 +152,6 @@ def _check_text(choice: dict[str, Any]) -> None:
     for holder in holders:
         if not isinstance(holder, dict):
             raise MalformedEventError
-        text = holder.get("content", holder.get("text"))
+        text = in_one_text(holder).get("content", holder.get("text"))
         if text is not None and not isinstance(text, str):
             raise MalformedEventError

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.catalog.catalog import Deployment, ProviderKind
-from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
 from orchestrator.dispatch.attempt import InFlightAttempt
 from orchestrator.dispatch.transport import AttemptSource, in_flight
@@ -173,14 +172,10 @@ async def _read_stream(response: Any, source: AttemptSource) -> ProviderAnswer:
 
 
 def _whole(response: Any, streamed: StreamedAnswer, kind: ProviderKind) -> ProviderAnswer:
-    """Return the answer of a stream that came to its end.
+    """Return the answer of a stream that came to its end, which its bytes have said.
 
-    LiteLLM makes up a finish reason and a usage for a stream that merely ended; among the chunks that came
-    from the provider there is one with a reason only when its last one arrived.
+    LiteLLM makes up a usage for one that has none.
     """
-    finished = any(chunk.choices and chunk.choices[0].finish_reason for chunk in response.chunks)
-    if not finished and streamed.has_content:
-        raise UnreadableAnswerError(Failure(FailureKind.INTERRUPTED))
     if not any(getattr(chunk, "usage", None) for chunk in response.chunks):
         streamed.usage = None
     return streamed.whole(reports_cost=kind is ProviderKind.OPENROUTER)

@@ -16,6 +16,11 @@ def unreadable(
     return UnreadableAnswerError(Failure(kind, status), answer, detail=detail)
 
 
+def is_success(status: int) -> bool:
+    """Return whether a status lets an answer follow: some gateways say 201 or 202 of a whole one."""
+    return 200 <= status < 300  # noqa: PLR2004 -- HTTP
+
+
 def check_says_something(answer: ProviderAnswer, *, filtered_for: str | None = None) -> None:
     """Check that an answer has text or tool calls; one that `length` has cut may have neither.
 

@@ -119,6 +119,10 @@ BY_CODE: Mapping[str, FailureKind] = {
     "base_resp 1008": FailureKind.NO_CREDIT,
     "base_resp 1026": FailureKind.CONTENT_FILTERED,
     "base_resp 1027": FailureKind.CONTENT_FILTERED,
+    "serviceunavailableexception": FailureKind.UNAVAILABLE,
+    "modeltimeoutexception": FailureKind.UNAVAILABLE,
+    "internalserverexception": FailureKind.SERVER_ERROR,
+    "modelstreamerrorexception": FailureKind.SERVER_ERROR,
     # Groq's 400 of a model that wrote no JSON: its answer, and not the request, is wrong.
     "json_validate_failed": FailureKind.MALFORMED,
     "tool_use_failed": FailureKind.MALFORMED,
@@ -253,7 +257,7 @@ _RETRY_DELAY = re.compile(r"^([0-9.]+)s$")
 
 
 def failure_of_reply(status: int, headers: Mapping[str, str], body: bytes, *, now: Now) -> Failure:
-    """Return what an answer of another status than 200 means, and how long it asks to wait.
+    """Return what an answer with a status of no success means, and how long it asks to wait.
 
     A redirect is followed nowhere and may have been billed where it points, so it is an answer that cannot
     be read. `body` is what was read of it, at most `ERROR_BYTES_MAX`.

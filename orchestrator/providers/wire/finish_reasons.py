@@ -8,6 +8,21 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+GEMINI_FINISH_REASONS: Mapping[str, str] = {
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "SAFETY": "content_filter",
+    "RECITATION": "content_filter",
+    "BLOCKLIST": "content_filter",
+    "PROHIBITED_CONTENT": "content_filter",
+    "SPII": "content_filter",
+    "LANGUAGE": "content_filter",
+    "IMAGE_SAFETY": "content_filter",
+    "IMAGE_PROHIBITED_CONTENT": "content_filter",
+    "IMAGE_RECITATION": "content_filter",
+}
+"""Any other is a failure: `MALFORMED_FUNCTION_CALL`, `OTHER` and what may come yet."""
+
 OPENAI_FINISH_REASONS: Mapping[str, str] = {
     "stop": "stop",
     "length": "length",
@@ -24,29 +39,20 @@ OPENAI_FINISH_REASONS: Mapping[str, str] = {
     "model_length": "length",
     # Zhipu's.
     "sensitive": "content_filter",
+    # Gateways hand on the word of the model's own vendor: Gemini's in capitals, and Anthropic's.
+    **GEMINI_FINISH_REASONS,
+    "refusal": "content_filter",
     "model_context_window_exceeded": "length",
 }
 """Any other is a failure: `error`, `abort`, `insufficient_system_resource` and what may come yet."""
 
-GEMINI_FINISH_REASONS: Mapping[str, str] = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "SAFETY": "content_filter",
-    "RECITATION": "content_filter",
-    "BLOCKLIST": "content_filter",
-    "PROHIBITED_CONTENT": "content_filter",
-    "SPII": "content_filter",
-    "LANGUAGE": "content_filter",
-    "IMAGE_SAFETY": "content_filter",
-    "IMAGE_PROHIBITED_CONTENT": "content_filter",
-    "IMAGE_RECITATION": "content_filter",
-}
-"""Any other is a failure: `MALFORMED_FUNCTION_CALL`, `OTHER` and what may come yet."""
-
 FINISH_REASONS: Mapping[str, str] = {
-    **GEMINI_FINISH_REASONS,
     **OPENAI_FINISH_REASONS,
-    "refusal": "content_filter",
+    # Cohere's at Bedrock, and Amazon's own.
+    "COMPLETE": "stop",
+    "STOP_SEQUENCE": "stop",
+    "FINISH": "stop",
+    "LENGTH": "length",
     "guardrail_intervened": "content_filter",
     "content_filtered": "content_filter",
     "completed": "stop",

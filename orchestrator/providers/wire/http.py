@@ -17,7 +17,7 @@ from orchestrator.core.clock import Clock, SystemClock
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer
 from orchestrator.core.reply import Delta, ToolCallDelta
-from orchestrator.providers.wire.answer_checks import check_was_offered, unreadable
+from orchestrator.providers.wire.answer_checks import check_was_offered, is_success, unreadable
 from orchestrator.providers.wire.body_reading import (
     ANSWER_BYTES_MAX,
     EVENTS_STEP_BYTES,
@@ -42,7 +42,6 @@ LAST_WORD_S = 2.0
 """How long a finished answer may be silent before its end, and a refusal keep back its body: both are clear
 by then. A shorter wait would cut answers off whose server says of each piece that it is the last."""
 
-_OK = 200
 _EVENT_STREAM = "text/event-stream"
 _ID_HEADER = "x-generation-id"
 """OpenRouter's id of the generation, before its first event."""
@@ -95,7 +94,7 @@ class WireClient:
         response = await sending
         is_whole = False
         try:
-            if response.status != _OK:
+            if not is_success(response.status):
                 raise AttemptFailedError(await self._refusal(response), was_sent=True)
             answer = await _read(response, outbound, listener)
             is_whole = True

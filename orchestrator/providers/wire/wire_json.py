@@ -14,6 +14,7 @@ from orchestrator.core.failures import FailureKind
 from orchestrator.core.plain_data import ARGUMENTS_DEPTH_MAX, is_deeper
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.half_characters import HalfCharacters, valid_text
+from orchestrator.providers.wire.sse import is_end_mark
 
 _NOTHINGS = frozenset({b"null", b"[]", b'""', b"''", b"None"})
 """In the place of an event."""
@@ -74,7 +75,7 @@ def event_objects(data: bytes, halves: HalfCharacters | None = None) -> list[dic
     if isinstance(value, dict):
         return [joined(value) if halves is not None and halves.are_kept else value]
     if b"\n" in data and _decoded(data) is None:
-        lines = [line for line in data.split(b"\n") if line.strip()]
+        lines = [line for line in data.split(b"\n") if line.strip() and not is_end_mark(line)]
         return [_object_of(_decoded(line, joined), place="an event") for line in lines]
     return [_object_of(_decoded(data, joined), place="an event")]
 

@@ -98,3 +98,9 @@ async def test_the_end_mark_ends_a_stream_whose_connection_stays_open(monkeypatc
         await asyncio.Event().wait()
 
     assert [line async for line in checked(source())][-1] == "data: [DONE]"
+
+    def in_thread():
+        yield from (CHAT, CHAT_END, "data: [DONE]")
+        pytest.fail("a thread would wait for more")
+
+    assert list(checked_in_thread(in_thread()))[-1] == "data: [DONE]"

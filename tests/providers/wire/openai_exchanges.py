@@ -61,6 +61,10 @@ _FINISHES = {
     "stop_sequence": "stop",
     "max_tokens": "length",
     "model_length": "length",
+    # Of gateways before Gemini and Claude.
+    "STOP": "stop",
+    "MAX_TOKENS": "length",
+    "refusal": "content_filter",
 }
 BAD_FINISHES = (
     "error",
@@ -68,7 +72,8 @@ BAD_FINISHES = (
     "insufficient_system_resource",
     "unknown",
     "network_error",
-    "STOP",
+    "Stop",
+    "MALFORMED_FUNCTION_CALL",
     "cancelled",
 )
 

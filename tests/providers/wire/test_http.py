@@ -103,6 +103,13 @@ async def test_a_whole_answer_comes_back_and_its_connection_serves_the_next_call
     assert (heard.sent, len(server.requests), server.connections) == (3, 3, 1)
 
 
+@pytest.mark.parametrize("status", ["201 Created", "202 Accepted"])
+async def test_a_whole_answer_with_another_status_of_success_is_an_answer(client, status) -> None:
+    """Some gateways say so of every POST; it was malformed, and booked at the bound."""
+    async with serving(lambda exchanged: exchanged.answer(WHOLE, status=status)) as server:
+        assert (await call(client, server)).text == "Xin chào"
+
+
 async def test_a_stream_is_heard_piece_by_piece_and_its_connection_serves_the_next_call(client) -> None:
     heard = Heard()
     async with serving(streamed_answer) as server:

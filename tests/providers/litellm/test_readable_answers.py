@@ -10,11 +10,11 @@ import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import UnavailableError
-from orchestrator.metering import heard_streams
-from orchestrator.metering.readable_answers import ReadableStream, readable_body
 from orchestrator.practice import BilledWhen, Fault, PracticePrice, PracticeServer
 from orchestrator.practice.odd_answers import GOOD_TEXT
 from orchestrator.practice.odd_shapes import OddShape
+from orchestrator.providers.litellm import heard_streams
+from orchestrator.providers.litellm.readable_answers import ReadableStream, readable_body
 from orchestrator.providers.wire.sse import SentEvent
 from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import MODELS, sources, standing
@@ -258,3 +258,31 @@ async def test_two_tool_calls_of_one_index_reach_who_asked_through_litellm_as_tw
     made = [(each.function.name, each.function.arguments) for each in whole.choices[0].message.tool_calls]
     assert made == [("f", "{}"), ("g", "{}")]
     assert sources(guard) == ["price_book"]
+
+
+@pytest.mark.parametrize("how", WAYS)
+@pytest.mark.parametrize("model", MODELS)
+async def test_a_refusal_whose_body_does_not_end_is_a_refusal_and_costs_nothing(
+    make_guard, make_orchestrator, model: str, how: str
+) -> None:
+    """Its reader waited until it gave up, and the bound was booked."""
+    given_up = asyncio.Event()
+
+    async def answer(exchanged: Exchanged) -> None:
+        head = b"HTTP/1.1 503 Busy\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
+        await exchanged.send(head)
+        await exchanged.chunk(b'{"error": {"message": "busy"}}')
+        await exchanged.closed_by_client()
+        given_up.set()
+
+    async with serving(answer) as server:
+        base = server.base_url.replace("/v1", "/v1beta") if model.startswith("gemini") else server.base_url
+        changes = {"providers": {NATIVE[model].partition("/")[0]: {"base_url": base}}}
+        guard, orchestrator = make_guard(changes), make_orchestrator(changes)
+        asked = {"model": model, "messages": with_guard.HELLO, "max_tokens": 50, "api_base": base}
+        with pytest.raises(Exception, match="503|[Uu]navailable|refused|Server"):
+            await said(how, {**asked, "api_key": "k"}, orchestrator)
+        async with asyncio.timeout(30):
+            await given_up.wait()
+        wait_for_settling()
+    assert (standing(guard), sources(guard)) == ((0, 0), ["none"])

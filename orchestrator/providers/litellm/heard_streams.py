@@ -12,11 +12,11 @@ import re
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Protocol
 
 import httpx
 
 from orchestrator.core.clock import SystemClock
-from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.providers.wire.body_reading import (
     EVENTS_STEP_BYTES,
     STEP_BYTES,
@@ -26,11 +26,45 @@ from orchestrator.providers.wire.body_reading import (
 )
 from orchestrator.providers.wire.http import LAST_WORD_S
 
+REST_S = 0.5
+"""So long a connection may take to end behind the end mark, so that it can be used again."""
+
+
+class PassingAnswer(Protocol):
+    """One answer as its bytes come, and as they are handed on to who reads it."""
+
+    in_pieces: bool
+    """It comes as a stream."""
+    pieces: int
+    """Events that have brought words or calls."""
+
+    @property
+    def has_finished(self) -> bool:
+        """Return whether a whole answer has come, behind which a server has a last word at most."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether its end mark has come, behind which nothing counts."""
+        ...
+
+    def begin(self, status: int, headers: httpx.Headers) -> None:
+        """Note the status and the headers."""
+        ...
+
+    def feed(self, block: bytes) -> bytes:
+        """Take in the next bytes; return those that are read by now."""
+        ...
+
+    def rest(self) -> bytes:
+        """Return what is left to be read once all bytes have come."""
+        ...
+
 
 class Ear:
     """Hears one answer; what is to be done at its end is a child's."""
 
-    def __init__(self, answer: VendorAnswer) -> None:
+    def __init__(self, answer: PassingAnswer) -> None:
         """Expect its first byte."""
         self.answer = answer
         self._has_ended = False
@@ -89,6 +123,8 @@ def hear(response: httpx.Response, ear: Ear) -> None:
         # It is unfolded here, and nobody is to do it once more.
         del response.headers["content-encoding"]
     if response.is_success:
+        # Google's client and LiteLLM's reader of Bedrock's streams take no other for an answer.
+        response.status_code = httpx.codes.OK
         # Whatever it came in, so it is written.
         response.encoding = "utf-8"
     body = _Body(response, unpacker, fault)
@@ -157,7 +193,7 @@ class _Impatience:
         self._is_over = threading.Event()
         self._ending = threading.Lock()
 
-    def look(self, answer: VendorAnswer) -> None:
+    def look(self, answer: PassingAnswer) -> None:
         """Wait while what may come behind a finished answer is read, and anew behind words that came."""
         if not answer.has_finished:
             return
@@ -222,6 +258,8 @@ class _HeardInThread(httpx.SyncByteStream):
 
     def _blocks(self) -> Iterator[bytes]:
         blocks, answer, impatience = iter(self._stream), self._ear.answer, self._impatience
+        # A refusal is clear before its body.
+        impatience.look(answer)
         try:
             while True:
                 try:
@@ -278,7 +316,8 @@ class _HeardInTask(httpx.AsyncByteStream):
 
     async def _blocks(self) -> AsyncIterator[bytes]:
         blocks, answer, pieces = aiter(self._stream), self._ear.answer, -1
-        clock_s, left_s = asyncio.get_running_loop().time, None
+        # A refusal is clear before its body.
+        clock_s, left_s = asyncio.get_running_loop().time, LAST_WORD_S if answer.has_finished else None
         while True:
             began_s = clock_s()
             try:
@@ -294,8 +333,12 @@ class _HeardInTask(httpx.AsyncByteStream):
                 # How long its reader takes with a block is no silence.
                 left_s -= clock_s() - began_s
             yield block
-            if self._body.may_wait_behind(block) and answer.has_finished and answer.pieces != pieces:
+            if not self._body.may_wait_behind(block) or not answer.has_finished:
+                continue
+            if answer.pieces != pieces:
                 left_s, pieces = LAST_WORD_S, answer.pieces
+            if answer.is_over:
+                left_s = min(REST_S, LAST_WORD_S if left_s is None else left_s)
 
     async def aclose(self) -> None:
         try:

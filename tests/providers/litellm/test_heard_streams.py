@@ -18,10 +18,10 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
-from orchestrator.metering import heard_streams
-from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.practice import Fault, PracticeServer
+from orchestrator.providers.litellm import heard_streams
+from orchestrator.providers.litellm.heard_streams import Ear, hear
 from orchestrator.providers.wire.body_reading import EVENTS_STEP_BYTES
 from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import MODELS, sources, standing
@@ -54,6 +54,15 @@ def test_a_body_is_heard_while_it_is_read() -> None:
     answer = listened(response)
     assert json.loads(response.read()) == json.loads(BODY)
     assert answer.whole().usage.input_tokens == 9
+
+
+@pytest.mark.parametrize("status", [201, 202])
+def test_an_answer_with_another_status_of_success_is_one_for_every_reader(status: int) -> None:
+    """Google's client threw what had been billed away."""
+    response = httpx.Response(status, stream=httpx.ByteStream(BODY))
+    answer = listened(response)
+    assert json.loads(response.read()) == json.loads(BODY)
+    assert (response.status_code, answer.whole().usage.input_tokens) == (200, 9)
 
 
 @pytest.mark.parametrize("packed", [("gzip", gzip.compress), ("deflate", zlib.compress)])
