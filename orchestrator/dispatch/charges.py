@@ -82,12 +82,13 @@ def charge_of_failure(
 def _is_believed(send: PricedSend, billed: BilledUsage, reported_nusd: NanoUsd) -> bool:
     """Return whether a reported cost is one: next to nothing for tokens that have a price is none.
 
-    Nor is what may be a fee alone, and is as low as one. Where tokens were not counted there was one of each
-    at the least.
+    Nor is what may be a fee alone, and is as low as one. Where tokens were not counted nothing says how many
+    it is for, so it is one where it is no less than all that was held.
     """
-    counted = Usage(input_tokens=1, output_tokens=1) if billed.usage.estimated else billed.usage
+    if billed.usage.estimated:
+        return reported_nusd >= send.hold.request.bound_nusd
     least_part = _FEE_PART if billed.fee_nusd else _LEAST_PART
-    return reported_nusd * least_part >= send.price.cost_of(counted)
+    return reported_nusd * least_part >= send.price.cost_of(billed.usage)
 
 
 def _by_price_book(send: PricedSend, usage: Usage, service_tier: str | None) -> Charge:

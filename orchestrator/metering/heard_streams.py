@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import httpx
 
 from orchestrator.core.clock import SystemClock
+from orchestrator.core.errors import UnavailableError
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.providers.wire.body_reading import (
     EVENTS_STEP_BYTES,
@@ -215,6 +216,9 @@ class _HeardInThread(httpx.SyncByteStream):
             raise
         except BaseException as exc:
             self._ear.fail(exc)
+            if isinstance(exc, UnavailableError):
+                # What has no end goes on, and is billed, until its connection ends.
+                self._stream.close()
             raise
         self._ear.end()
         if rest:
@@ -271,6 +275,9 @@ class _HeardInTask(httpx.AsyncByteStream):
             raise
         except BaseException as exc:
             self._ear.fail(exc)
+            if isinstance(exc, UnavailableError):
+                # What has no end goes on, and is billed, until its connection ends.
+                await self._stream.aclose()
             raise
         self._ear.end()
         if rest:

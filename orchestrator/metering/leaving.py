@@ -20,7 +20,7 @@ from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.request import Message
 from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.response_items import BodySize, responses_size
-from orchestrator.metering.vendor_answers import VendorAnswer
+from orchestrator.metering.vendor_answers import AskedAnswer, VendorAnswer
 from orchestrator.metering.vendor_bodies import check_chat, check_google, check_responses, inline_part
 from orchestrator.providers.litellm.free_errors import origin_of
 from orchestrator.providers.wire.wire_json import json_text
@@ -53,8 +53,8 @@ class Leave:
 
     kind: ProviderKind
     upstream: str
-    origin: str
-    """Where it was priced: scheme, host, and its port where it has one."""
+    address: str
+    """Where it was priced: what stands before the name of an API."""
     covers: Covers
     is_asked: bool = False
     """Whether the client of the call asks before each request; then nothing has left that did not ask."""
@@ -94,8 +94,9 @@ class Leave:
         self.last_status = response.status_code
         expected = self._expected
         self.answer = expected if response.status_code == _OK else None
-        if self.answer is not None:
-            hear(response, Ear(self.answer))
+        if expected is not None:
+            # A refusal is bounded too.
+            hear(response, Ear(expected))
 
     def _fault_of(self, request: httpx.Request) -> str | None:
         if self.is_used and self.last_status != _REFUSED_UNBILLED:
@@ -106,20 +107,19 @@ class Leave:
             body = None
         if not isinstance(body, dict):
             return "LiteLLM would send something that is no request for an answer"
-        if origin_of(request.url) != self.origin:
-            return f"LiteLLM would send it to another host than '{self.origin}'"
-        if not self._is_for_model(request.url.path, body):
-            return f"LiteLLM would not ask '{self.upstream}' for a chat answer"
+        fault = self._fault_of_address(request.url, body)
+        if fault is not None:
+            return fault
         try:
             size = self._size_of(request.url.path, body)
         except InvalidRequestError as error:
             return f"LiteLLM would send what no bound is known of: {error}"
-        self._expected = self._answer_to(request.url.path, body, answers=max(size.answers, default=1))
-        return None if self._is_covered(*size) else "LiteLLM would send more than money is held for"
-
-    def _answer_to(self, path: str, body: Mapping[str, Any], *, answers: int) -> VendorAnswer:
-        in_pieces = body.get("stream") is True or path.endswith(_GOOGLE_STREAM)
-        return VendorAnswer(self.kind, path=path, in_pieces=in_pieces, answers=answers, clock=SystemClock())
+        if not self._is_covered(*size):
+            return "LiteLLM would send more than money is held for"
+        in_pieces = body.get("stream") is True or request.url.path.endswith(_GOOGLE_STREAM)
+        order = AskedAnswer(max(size.limits), max(size.answers, default=1), in_pieces)
+        self._expected = VendorAnswer(self.kind, order, path=request.url.path, clock=SystemClock())
+        return None
 
     def _size_of(self, path: str, body: Mapping[str, Any]) -> BodySize:
         if self.kind is ProviderKind.GOOGLE:
@@ -131,14 +131,22 @@ class Leave:
         check_chat(body)
         return _openai_size(body)
 
-    def _is_for_model(self, path: str, body: Mapping[str, Any]) -> bool:
-        if self.kind is ProviderKind.GOOGLE:
-            return any(path.endswith(f"/{self.upstream}{method}") for method in _GOOGLE_METHODS)
-        asked = body.get("model")
-        return path.endswith(_OPENAI_PATHS) and asked in (
-            self.upstream,
-            _OPENROUTERS_OWN + self.upstream,
+    def _fault_of_address(self, url: httpx.URL, body: Mapping[str, Any]) -> str | None:
+        """Return what is wrong with where a request goes: another path of a host may have other prices."""
+        priced = httpx.URL(self.address)
+        if origin_of(url) != origin_of(priced):
+            return f"LiteLLM would send it to another host than '{origin_of(priced)}'"
+        is_google = self.kind is ProviderKind.GOOGLE
+        ends = (
+            [f"/models/{self.upstream}{method}" for method in _GOOGLE_METHODS] if is_google else _OPENAI_PATHS
         )
+        own = (self.upstream, _OPENROUTERS_OWN + self.upstream)
+        end = next((end for end in ends if url.path.endswith(end)), None)
+        if end is None or not (is_google or body.get("model") in own):
+            return f"LiteLLM would not ask '{self.upstream}' for a chat answer"
+        if url.path.removesuffix(end).rstrip("/") != priced.path.removesuffix(end).rstrip("/"):
+            return f"LiteLLM would send it to another address than '{origin_of(priced)}{priced.path}'"
+        return None
 
     def _is_covered(
         self, messages: list[Message], declared: list[Any], limits: list[Any], answers: list[Any]

@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any
 
+import httpx
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
@@ -48,7 +49,7 @@ from orchestrator.metering.litellm_size import size_of
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.providers.litellm.error_mapping import failure_of
-from orchestrator.providers.litellm.free_errors import was_refused, was_unconnected
+from orchestrator.providers.litellm.free_errors import origin_of, was_refused, was_unconnected
 from orchestrator.providers.litellm.responses import counted_usage, says_something
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.openrouter import token_costs_only
@@ -122,6 +123,7 @@ class MeteredStream(CustomStreamWrapper):
 
     def _given_up(self) -> Failure:
         self._sending.was_sent = self._sending.was_sent and not _was_handed_to_nobody(self._sending)
+        _keep_id(self._sending)
         return Failure(FailureKind.CANCELLED)
 
     def _end(self, error: BaseException) -> None:
@@ -135,6 +137,7 @@ class MeteredStream(CustomStreamWrapper):
             self._sending.end()
         else:
             # LiteLLM makes up an end and a usage for a connection that merely closed.
+            _keep_id(self._sending)
             self._sending.end(Failure(FailureKind.INTERRUPTED))
         _check_heard(self._sending)
 
@@ -205,9 +208,10 @@ def _held(
         sending = meter.open(
             size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared
         )
-        sending.origin = priced_at(call)
+        address = priced_at(call)
+        sending.origin = origin_of(httpx.URL(address))
         sending.leave = Leave(
-            call.kind, call.upstream, sending.origin, sending.covers,
+            call.kind, call.upstream, address, sending.covers,
             is_asked=asks_leave(arguments["client"]), waits_s=waits_s(arguments),
         )  # fmt: skip
         if call.kind is ProviderKind.OPENROUTER:
@@ -248,6 +252,12 @@ def _fail(sending: MeteredSend, error: BaseException) -> None:
 
     LiteLLM makes up a status for whatever it cannot read, and follows redirects; both may have been billed.
     """
+    _keep_id(sending)
+    heard = _heard(sending)
+    if heard is not None and heard.overrun is not None and heard.overrun.answer is not None:
+        sending.take(heard.overrun.answer)
+        sending.end(heard.overrun.failure)
+        return
     failure = failure_of(error)
     sending.was_sent = sending.was_sent and not (
         (failure.kind in _NOT_BEGUN and not sending.has_left)
@@ -276,7 +286,7 @@ _NOT_BEGUN = frozenset({FailureKind.NOT_SENT, FailureKind.VETOED})
 def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | None) -> None:
     counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost).of(said)
     billed = BilledUsage(counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier)
-    heard = sending.leave.answer if sending.leave is not None else None
+    heard = _heard(sending)
     sending.billed = billed if heard is None else replace(_billed_by(heard), service_tier=tier)
     sending.upstream_id = getattr(answer, "id", None) or None
 
@@ -287,8 +297,20 @@ def _check_heard(sending: MeteredSend) -> None:
     Raises:
         UnavailableError: it is none; LiteLLM says `stop` of an end that it does not know.
     """
-    if sending.leave is not None and sending.leave.answer is not None:
-        sending.leave.answer.check()
+    heard = _heard(sending)
+    if heard is not None:
+        heard.check()
+
+
+def _heard(sending: MeteredSend) -> VendorAnswer | None:
+    """Return what came back, by the provider's own bytes; None where they could not be heard."""
+    return sending.leave.answer if sending.leave is not None else None
+
+
+def _keep_id(sending: MeteredSend) -> None:
+    """Keep what the provider calls an answer that is not whole, by which it is found in its records."""
+    heard = _heard(sending)
+    sending.upstream_id = sending.upstream_id or (heard.upstream_id if heard is not None else None)
 
 
 def _billed_by(heard: VendorAnswer) -> BilledUsage:

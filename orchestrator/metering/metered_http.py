@@ -24,7 +24,7 @@ from orchestrator.core.secret_values import SecretText, secret_texts
 from orchestrator.metering.echoed_keys import without_echo
 from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.meter import Meter, MeteredSend
-from orchestrator.metering.vendor_answers import VendorAnswer
+from orchestrator.metering.vendor_answers import AskedAnswer, VendorAnswer
 from orchestrator.metering.vendor_bodies import bounded_body
 from orchestrator.providers.litellm.free_errors import origin_of
 from orchestrator.providers.tls import shared_tls_context
@@ -148,7 +148,9 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _begun(self, request: httpx.Request) -> "_Tap | None":
         """Hold the money of a request; None for one that is free."""
-        if origin_of(request.url) != origin_of(httpx.URL(self._address.url)):
+        own = httpx.URL(self._address.url)
+        is_below = request.url.path.startswith(own.path.rstrip("/") + "/")
+        if origin_of(request.url) != origin_of(own) or not is_below:
             raise InvalidRequestError("a metered client sends to the address of config.yaml alone")
         if self._address.kind is ProviderKind.GOOGLE and request.url.path.endswith(_FREE_METHOD):
             return None
@@ -166,9 +168,8 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
         sending.was_sent = False
         answer = VendorAnswer(
             self._address.kind,
+            AskedAnswer(size.max_tokens, size.answers, size.in_pieces),
             path=request.url.path,
-            in_pieces=size.in_pieces,
-            answers=size.answers,
             clock=self._meter.clock,
         )
         return _Tap(sending, answer)
@@ -212,6 +213,7 @@ class _Tap(Ear):
         return shown
 
     def fail(self, error: BaseException) -> None:
+        self._sending.upstream_id = self.answer.upstream_id
         if self.answer.is_broken:
             self.finish()
         self._sending.end(_failure_of(error, was_sent=self._sending.was_sent))
@@ -229,12 +231,14 @@ class _Tap(Ear):
         self._sending.end_apart(self._left())
 
     def _left(self) -> Failure | None:
+        self._sending.upstream_id = self._sending.upstream_id or self.answer.upstream_id
         return self._take_whole() if self.answer.is_complete else Failure(FailureKind.CANCELLED)
 
     def _take_whole(self) -> Failure | None:
         try:
             self._sending.take(self.answer.whole())
         except AttemptFailedError as exc:
+            self._sending.upstream_id = self.answer.upstream_id
             if exc.answer is not None:
                 self._sending.take(exc.answer)
             return exc.failure
