@@ -6,7 +6,6 @@ request leaves only when it is for the model and the host that were priced, name
 costs no more than is held, and is the first.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,14 @@ from orchestrator.core.request import Message
 from orchestrator.metering.heard_streams import Ear, hear
 from orchestrator.metering.response_items import BodySize, responses_size
 from orchestrator.metering.vendor_answers import AskedAnswer, VendorAnswer
-from orchestrator.metering.vendor_bodies import check_chat, check_google, check_responses, inline_part
+from orchestrator.metering.vendor_bodies import (
+    check_chat,
+    check_google,
+    check_responses,
+    documented,
+    google_parts,
+    inline_part,
+)
 from orchestrator.providers.litellm.free_errors import origin_of
 from orchestrator.providers.wire.wire_json import json_text
 
@@ -42,9 +48,8 @@ _GOOGLE_METHODS = (":generateContent", _GOOGLE_STREAM)
 _WAITS = ("connect", "read", "write", "pool")
 _OPENROUTERS_OWN = "openrouter/"
 """LiteLLM writes it before the names of some models of OpenRouter's."""
-_SIGNATURES = frozenset({"thoughtSignature", "thought_signature"})
+_SIGNATURES = frozenset({"thoughtSignature"})
 _FILLERS = (" ", ".")
-_SNAKE = re.compile("_([a-z])")
 
 
 @dataclass(slots=True)
@@ -192,18 +197,14 @@ def _google_size(body: Mapping[str, Any]) -> BodySize:
 
 def _as_documented(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return Google's body with its names as they are documented; Google takes them in both spellings."""
-    named = _in_camels(body)
+    named = documented(body)
     for name in ("generationConfig", "toolConfig"):
         if isinstance(named.get(name), Mapping):
-            named[name] = _in_camels(named[name])
+            named[name] = documented(named[name])
     tools = named.get("tools")
     if isinstance(tools, list):
-        named["tools"] = [_in_camels(tool) if isinstance(tool, Mapping) else tool for tool in tools]
+        named["tools"] = [documented(tool) if isinstance(tool, Mapping) else tool for tool in tools]
     return named
-
-
-def _in_camels(holder: Mapping[str, Any]) -> dict[str, Any]:
-    return {_SNAKE.sub(lambda match: match[1].upper(), name): value for name, value in holder.items()}
 
 
 def _without_filler(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -218,13 +219,13 @@ def _values(holder: Mapping[str, Any], *names: str) -> Iterator[Any]:
 
 def _parts(content: Any) -> Iterator[dict[str, Any]]:
     """Return the parts of one of Gemini's contents as parts of a message, by what a model reads of them."""
-    parts = content.get("parts") if isinstance(content, Mapping) else None
-    for part in [parts] if isinstance(parts, Mapping) else parts or ():
+    for part in google_parts(content):
         readable = {name: value for name, value in part.items() if name not in _SIGNATURES}
-        data = readable.get("inline_data") or readable.get("inlineData")
+        data = readable.get("inlineData")
         if isinstance(data, Mapping):
-            yield inline_part(str(data.get("mime_type") or data.get("mimeType")), data.get("data"))
-        elif readable.get("file_data") or readable.get("fileData"):
+            data = documented(data)
+            yield inline_part(str(data.get("mimeType")), data.get("data"))
+        elif readable.get("fileData"):
             yield {"type": "file", "file": {}}
         else:
             yield {"type": "text", "text": _text_of(readable)}
@@ -233,7 +234,7 @@ def _parts(content: Any) -> Iterator[dict[str, Any]]:
 def _text_of(part: Mapping[str, Any]) -> str:
     if isinstance(part.get("text"), str) and part.keys() <= {"text", "thought"}:
         return str(part["text"])
-    returned = next(_values(part, "function_response", "functionResponse"), None)
+    returned = part.get("functionResponse")
     response = returned.get("response") if isinstance(returned, Mapping) else None
     if isinstance(response, Mapping) and len(part) == 1:
         # The name stands in the call that it answers.

@@ -234,13 +234,14 @@ async def test_no_picture_is_opened_from_this_machine(
 
 
 def test_a_picture_in_the_message_is_taken(make_orchestrator, practice: PracticeServer) -> None:
+    """It tells its size, in whichever alphabet of base64, so no whole context is held for it."""
     pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
     parts = [
         {"type": "text", "text": "What is it?"},
         {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{pixel}"}},
         {"type": "image", "base64": pixel, "mime_type": "image/png"},
     ]
-    orchestrator = make_orchestrator({"budgets": {"limits": [{"scope": "all", "request": 10}]}})
+    orchestrator = make_orchestrator({"budgets": {"limits": [{"scope": "all", "request": 0.1}]}})
     orchestrator.native("google/gemini-3.8-flash").invoke([HumanMessage(content=parts)])
     assert len(practice.requests) == 1
 
