@@ -8,6 +8,7 @@ included. It is given to the client in the place of httpx's transport, for threa
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -32,6 +33,17 @@ from orchestrator.providers.wire.proxies import ProxiesOfEnvironment
 
 _FREE_METHOD = ":countTokens"
 _FIRST_BYTE = "send_request_headers.started"
+
+
+@dataclass(slots=True)
+class SendOfCall:
+    """What becomes of one call of a client."""
+
+    is_asked_for: bool = False
+    """The client has made a request of it."""
+
+
+CURRENT_SEND: ContextVar[SendOfCall | None] = ContextVar("CURRENT_SEND", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +160,9 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _begun(self, request: httpx.Request) -> "_Tap | None":
         """Hold the money of a request; None for one that is free."""
+        call = CURRENT_SEND.get()
+        if call is not None:
+            call.is_asked_for = True
         own = httpx.URL(self._address.url)
         is_below = request.url.path.startswith(own.path.rstrip("/") + "/")
         if origin_of(request.url) != origin_of(own) or not is_below:
