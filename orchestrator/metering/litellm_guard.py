@@ -131,6 +131,10 @@ class MeteredStream(CustomStreamWrapper):
             _fail(self._sending, error)
             return
         counted = [chunk for chunk in self.chunks if getattr(chunk, "usage", None) is not None]
+        heard = _heard(self._sending)
+        if heard is not None and heard.is_complete:
+            # Where a server counts within a choice, LiteLLM counts nothing.
+            counted = counted or self.chunks[-1:]
         if counted and (self.received_finish_reason or self.intermittent_finish_reason):
             tier = _dearest_tier(self.chunks)
             _note_usage(self._sending, counted[-1], said=any(map(says_something, self.chunks)), tier=tier)

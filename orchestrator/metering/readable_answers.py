@@ -215,6 +215,11 @@ def _call(_answer: int, call: Any) -> Any:
 
 
 def _google(value: _Object) -> _Object:
+    usage = value.get("usageMetadata")
+    if isinstance(usage, dict) and None in usage.values():
+        # LiteLLM adds the counts up.
+        counts = {name: count for name, count in usage.items() if count is not None}
+        value = {**value, "usageMetadata": counts}
     candidates = value.get("candidates")
     if not isinstance(candidates, list):
         return value
