@@ -122,6 +122,10 @@ class MeteredStream(CustomStreamWrapper):
         super().__del__()
 
     def _given_up(self) -> Failure:
+        heard = _heard(self._sending)
+        if heard is not None and heard.is_complete:
+            # Its count has come, though its reader did not wait for it.
+            self._note_heard(self.chunks[-1:])
         self._sending.was_sent = self._sending.was_sent and not _was_handed_to_nobody(self._sending)
         _keep_id(self._sending)
         return Failure(FailureKind.CANCELLED)
@@ -136,14 +140,18 @@ class MeteredStream(CustomStreamWrapper):
             # Where a server counts within a choice, LiteLLM counts nothing.
             counted = counted or self.chunks[-1:]
         if counted and (self.received_finish_reason or self.intermittent_finish_reason):
-            tier = _dearest_tier(self.chunks)
-            _note_usage(self._sending, counted[-1], said=any(map(says_something, self.chunks)), tier=tier)
+            self._note_heard(counted)
             self._sending.end()
         else:
             # LiteLLM makes up an end and a usage for a connection that merely closed.
             _keep_id(self._sending)
             self._sending.end(Failure(FailureKind.INTERRUPTED))
         _check_heard(self._sending)
+
+    def _note_heard(self, counted: list[Any]) -> None:
+        tier = _dearest_tier(self.chunks)
+        last = counted[-1] if counted else None
+        _note_usage(self._sending, last, said=any(map(says_something, self.chunks)), tier=tier)
 
 
 def stand_guard() -> None:
@@ -293,6 +301,7 @@ def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | No
     heard = _heard(sending)
     sending.billed = billed if heard is None else replace(_billed_by(heard), service_tier=tier)
     sending.upstream_id = getattr(answer, "id", None) or None
+    _keep_id(sending)
 
 
 def _check_heard(sending: MeteredSend) -> None:

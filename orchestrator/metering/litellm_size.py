@@ -58,8 +58,14 @@ def _whole(arguments: Mapping[str, Any], name: str) -> int:
 
 
 def _plain(message: Any) -> Message:
-    """Return a message as a mapping; LiteLLM also takes its own objects."""
+    """Return a message as a mapping; LiteLLM also takes its own objects.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
     plain: Message = message.model_dump(exclude_none=True) if isinstance(message, BaseModel) else message
+    if not isinstance(plain, Mapping):
+        raise InvalidRequestError("'messages' must be a list of objects with 'role' and 'content'")
     return plain
 
 

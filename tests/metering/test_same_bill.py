@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator import BudgetGuard, CacheUse, Orchestrator
 from tests.metering import test_budget_guard as with_guard
-from tests.metering.test_budget_guard import HELLO, standing
+from tests.metering.test_budget_guard import HELLO, standing, until
 from tests.providers.wire.misbehaving import Exchanged, serving
 
 make_guard = with_guard.make_guard
@@ -230,3 +230,30 @@ async def test_each_entry_books_the_same_for_the_same_usage(
         if len(set(booked.values())) > 1 or not min(booked.values()):
             differing[json.dumps(usage)] = booked
     assert differing == {}
+
+
+@pytest.mark.parametrize("entry", ["native", "guard"])
+async def test_who_reads_to_the_finish_and_no_further_pays_what_was_counted(
+    vendor: Vendor, make_guard, make_orchestrator, entry: str
+) -> None:
+    """Many applications leave a stream at its finish reason: it was booked at its bound."""
+    vendor.usage, vendor.shape = OPENAI, "with the finish"
+    changes: dict[str, Any] = {"providers": {"openai": {"base_url": vendor.url}}}
+    if entry == "native":
+        payer = make_orchestrator(changes)
+        stream = payer.native("openai/gpt-6-luna", tenant="acme", max_tokens=64).astream("Xin chào")
+        async for piece in stream:
+            if piece.response_metadata.get("finish_reason"):
+                break
+        await stream.aclose()
+        # What LangChain's stream reads from is closed by the event loop.
+        await until(lambda: standing(payer)[1] == 0)
+    else:
+        payer = make_guard(changes)
+        asked = {"model": "openai/gpt-6-luna", "messages": HELLO, "max_tokens": 64}
+        chunks = await litellm.acompletion(**asked, api_base=vendor.url, api_key="k", stream=True)
+        async for chunk in chunks:
+            if chunk.choices and chunk.choices[0].finish_reason:
+                break
+        await chunks.aclose()
+    assert standing(payer) == (125_000, 0)
