@@ -10,7 +10,7 @@ SLOW_CHARS_PER_S = 6.0
 """A slow model writes ten words a second, 50 characters; whoever reads along reads four."""
 _LOOK_S = 5.0
 """Over so long the pace is taken; a pause of a second is none."""
-_TOKEN_BYTES_MAX = 16
+TOKEN_BYTES_MAX = 16
 """No text has so many on average: whoever wrote more for each token that it may write knows of no limit."""
 _ROOM_BYTES = 4_096
 """And so many more, for the shortest of limits."""
@@ -40,7 +40,7 @@ class Written:
     def is_endless(self, *, max_tokens: int) -> bool:
         """Return whether it is far more than `max_tokens` tokens can be."""
         return (
-            self.bytes > max_tokens * _TOKEN_BYTES_MAX + _ROOM_BYTES
+            self.bytes > max_tokens * TOKEN_BYTES_MAX + _ROOM_BYTES
             or self.pieces > max_tokens * _PIECES_A_TOKEN + _ROOM_PIECES
         )
 

@@ -299,7 +299,9 @@ def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | No
     counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost).of(said)
     billed = BilledUsage(counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier)
     heard = _heard(sending)
-    sending.billed = billed if heard is None else replace(_billed_by(heard), service_tier=tier)
+    if heard is not None:
+        billed = _billed_by(heard, sending)
+    sending.billed = replace(billed, service_tier=tier)
     sending.upstream_id = getattr(answer, "id", None) or None
     _keep_id(sending)
 
@@ -326,12 +328,12 @@ def _keep_id(sending: MeteredSend) -> None:
     sending.upstream_id = sending.upstream_id or (heard.upstream_id if heard is not None else None)
 
 
-def _billed_by(heard: VendorAnswer) -> BilledUsage:
+def _billed_by(heard: VendorAnswer, sending: MeteredSend) -> BilledUsage:
     """Return what a provider's own bytes say; LiteLLM makes numbers of counts that are none."""
     try:
-        return heard.whole().billed
+        return sending.billed_of(heard.whole())
     except AttemptFailedError as exc:
-        return BilledUsage(Usage(estimated=True)) if exc.answer is None else exc.answer.billed
+        return BilledUsage(Usage(estimated=True)) if exc.answer is None else sending.billed_of(exc.answer)
 
 
 def _dearest_tier(pieces: Iterable[Any]) -> str | None:

@@ -104,9 +104,17 @@ class MeteredSend:
 
     def take(self, answer: ProviderAnswer) -> None:
         """Keep what an answer says that it used, whole or not, or an error in its place."""
-        self.billed = answer.billed
+        self.billed = self.billed_of(answer)
         self.upstream_id = answer.upstream_id or self.upstream_id
         self.began = True
+
+    def billed_of(self, answer: ProviderAnswer) -> BilledUsage:
+        """Return what an answer says that it used; the most that was seen where it does not say."""
+        if not answer.usage.estimated or not answer.text:
+            return answer.billed
+        # A token is at least a byte.
+        seen = Usage(self._input_bound_tokens, len(answer.text.encode()), estimated=True)
+        return replace(answer.billed, usage=seen)
 
     def covers(
         self,

@@ -201,6 +201,20 @@ async def test_a_stream_without_its_last_count_is_booked_at_its_bound(make_orche
     assert at_bound(await booked_of(make_orchestrator, answers, stream=True))
 
 
+async def test_a_text_far_beyond_its_limit_that_nobody_counts_is_booked_above_its_bound(
+    make_orchestrator,
+) -> None:
+    """A whole body has no pieces by which it would be ended: it was booked at the bound, whatever its length."""
+    message = {"role": "assistant", "content": "haha " * 100_000}
+
+    async def answers(exchanged: Exchanged) -> None:
+        await exchanged.answer(whole(message=message))
+
+    booked = await booked_of(make_orchestrator, answers, stream=False)
+    assert booked["cost_source"] == CostSource.BOUND
+    assert booked["cost_nusd"] > 10 * booked["held_nusd"]
+
+
 async def test_a_cost_above_the_bound_is_booked_though_no_tokens_are_counted(make_orchestrator) -> None:
     async def answers(exchanged: Exchanged) -> None:
         await exchanged.answer(whole({"cost": 0.5, "is_byok": False}))

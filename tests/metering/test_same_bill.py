@@ -132,6 +132,7 @@ class Vendor:
     def __init__(self) -> None:
         self.usage: Any = None
         self.shape = WHOLE
+        self.text = "Chào"
         self.url = ""
 
     async def answer(self, exchanged: Exchanged) -> None:
@@ -148,7 +149,7 @@ class Vendor:
         await exchanged.end_stream()
 
     def _chat(self) -> dict[str, Any]:
-        message = {"role": "assistant", "content": "Chào"}
+        message = {"role": "assistant", "content": self.text}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
         names = {"id": "gen-1", "object": "chat.completion", "created": 1, "model": "m"}
         return {**names, "choices": [choice], "usage": self.usage}
@@ -230,6 +231,24 @@ async def test_each_entry_books_the_same_for_the_same_usage(
         if len(set(booked.values())) > 1 or not min(booked.values()):
             differing[json.dumps(usage)] = booked
     assert differing == {}
+
+
+async def test_a_text_far_beyond_its_limit_that_nobody_counts_is_booked_above_its_bound_at_each_entry(
+    vendor: Vendor, make_guard, make_orchestrator, tmp_path
+) -> None:
+    """A whole body has no pieces by which it would be ended."""
+    vendor.text = "haha " * 100_000
+    changes: dict[str, Any] = {"providers": {"openai": {"base_url": vendor.url}}}
+    core, native = (
+        make_orchestrator(changes),
+        make_orchestrator(changes | {"ledger": {"path": str(tmp_path / "native.db")}}),
+    )
+    guard = make_guard(changes | {"ledger": {"path": str(tmp_path / "guard.db")}})
+    await by_core(core, "openai/gpt-6-luna", in_pieces=False)
+    await by_native(native, "openai/gpt-6-luna", in_pieces=False)
+    await by_guard(guard, "openai/gpt-6-luna", vendor.url, in_pieces=False)
+    # Half a million bytes, each of which may be a token at 500 nano-dollars.
+    assert [standing(payer)[0] > 250_000_000 for payer in (core, native, guard)] == [True] * 3
 
 
 @pytest.mark.parametrize("entry", ["native", "guard"])
