@@ -21,9 +21,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from orchestrator.catalog.rates import PriceTier, Rates
-from orchestrator.core.money import NanoUsd, NanoUsdPerMtok, cost_nusd, share_nusd
+from orchestrator.core.money import PLAIN_NUMBER, NanoUsd, NanoUsdPerMtok, cost_nusd, share_nusd
 from orchestrator.core.reply import Usage
-from orchestrator.core.settings import PLAIN_NUMBER, Settings, Usd, UsdPerMtok
+from orchestrator.core.settings import Settings, Usd, UsdPerMtok
 
 BasisPoints = NewType("BasisPoints", int)
 """A hundredth of a percent; 10,000 are the whole."""

@@ -50,13 +50,13 @@ Results = Annotated[
 
 def _checked_dollars(amount: str | None) -> str | None:
     """Refuse what is no amount before anything is shown; the parser names the option."""
-    from orchestrator.core.money import nano_usd
+    from orchestrator.core.money import typed_limit
 
     try:
         if amount is not None:
-            nano_usd(amount)
+            typed_limit(amount)
     except ValueError as exc:
-        raise typer.BadParameter(f"{exc}; write dollars as 0.50") from None
+        raise typer.BadParameter(str(exc)) from None
     return amount
 
 

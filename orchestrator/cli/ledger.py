@@ -134,12 +134,11 @@ def correct_attempt(
     """
     with errors_as_json(as_json):
         from orchestrator.core.formatting import money
-        from orchestrator.core.money import format_usd
-        from orchestrator.core.settings import dollars
+        from orchestrator.core.money import format_usd, typed_usd
         from orchestrator.requests.lookup import find_booked_id
 
         try:
-            cost_nusd = dollars(cost)
+            cost_nusd = typed_usd(cost)
         except ValueError as exc:
             raise CommandError(f"--cost '{cost}': {exc}") from exc
         with _open_ledger(context) as ledger:

@@ -65,10 +65,10 @@ def route(  # noqa: PLR0913, PLR0917 -- an argument for each option
 
 def _nano_usd(text: str | None) -> int | None:
     from orchestrator.cli.output import CommandError
-    from orchestrator.core.money import nano_usd
+    from orchestrator.core.money import typed_limit
 
     try:
-        return None if text is None else nano_usd(text)
+        return None if text is None else typed_limit(text)
     except ValueError as exc:
         raise CommandError(f"--max-cost-usd: {exc}") from None
 

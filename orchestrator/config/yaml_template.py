@@ -14,7 +14,7 @@ import yaml
 
 from orchestrator.config.yaml_bounds import DEPTH_MAX, UNFOLDED_MAX, place_of, too_deep, values_of
 from orchestrator.core.errors import ConfigError
-from orchestrator.core.settings import PLAIN_NUMBER
+from orchestrator.core.money import is_read_alike
 
 Path_ = tuple[str | int, ...]
 """The way to a value: `("providers", "openrouter", "kind")`."""
@@ -23,7 +23,7 @@ Path_ = tuple[str | int, ...]
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _TEXT_TAG = "tag:yaml.org,2002:str"
-_SHOWN_MAX = 60
+_SHOWN_MAX = 40
 _NUMBER_TAGS = frozenset({"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"})
 
 _KEPT_MAX = 16
@@ -69,11 +69,11 @@ def scalar_of(loader: Any, node: yaml.ScalarNode, *, name: str, written: str, ho
     """
     if node.tag == _TEXT_TAG:
         return node.value
-    if node.tag in _NUMBER_TAGS and not PLAIN_NUMBER.fullmatch(str(node.value)):
+    if node.tag in _NUMBER_TAGS and not is_read_alike(str(node.value)):
         shown = written if len(written) <= _SHOWN_MAX else f"{written[:_SHOWN_MAX]}…"
         raise ConfigError(
-            f"{place_of(node, name)}: '{shown}' is no plain number (YAML takes 0100 for 64 and 1:30 for 90): "
-            "write digits such as 100 or 0.5, or put a text in quotes"
+            f"{place_of(node, name)}: '{shown}' is no plain number (0100, 1:30 and 1.000 are read in two "
+            "ways): write digits such as 100 or 0.5, or put a text in quotes"
         )
     try:
         return loader.construct_object(node)

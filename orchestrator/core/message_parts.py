@@ -24,6 +24,15 @@ _DATA_KINDS: Mapping[str, str] = {
 PART_KINDS = frozenset({"text", "refusal", *_DATA_KINDS})
 """Parts of a message that OpenAI's format has; `video_url` and `audio_url` are OpenRouter's and vLLM's."""
 _BESIDE = frozenset({"type", "cache_control"})
+_HELD_NAMES: Mapping[str, frozenset[str]] = {
+    "image_url": frozenset({"url", "detail", "format"}),
+    "video_url": frozenset({"url"}),
+    "audio_url": frozenset({"url"}),
+    "input_audio": frozenset({"data", "format"}),
+    "file": frozenset({"file_data", "file_id", "filename", "format"}),
+    "cache_control": frozenset({"type", "ttl"}),
+}
+"""What stands in what a part holds; `format` is LiteLLM's. A server may price what else it knows."""
 _ADDRESS_KEYS: Mapping[str, tuple[str, ...]] = {"input_audio": ("data",), "file": ("file_data", "file_id")}
 """Where a part that is a mapping has its address; the others have it as `url`."""
 _BARE_KINDS = frozenset({"input_audio", "file"})
@@ -42,6 +51,20 @@ def check_part(part: Any, place: int, number: int) -> None:
     if isinstance(part, str):
         return
     where = f"part {number} of message {place}"
+    check_names(part, where)
+    kind = part["type"]
+    if kind in _DATA_KINDS:
+        _check_addresses(part.get(kind), kind, where)
+    elif not isinstance(part.get(kind), str):
+        raise InvalidRequestError(f"{where} is of type '{kind}' and needs a text as '{kind}'")
+
+
+def check_names(part: Any, where: str) -> None:
+    """Check that a part is of a kind that there is, and that each of its names is one of that kind.
+
+    Raises:
+        InvalidRequestError: says which name, and what is taken.
+    """
     kind = part.get("type") if isinstance(part, Mapping) else None
     if not isinstance(kind, str) or kind not in PART_KINDS:
         raise InvalidRequestError(
@@ -54,10 +77,14 @@ def check_part(part: Any, place: int, number: int) -> None:
             f"{where} has '{unknown[0]}', which a part of type '{kind}' does not have; "
             f"it has: type, {kind}, cache_control"
         )
-    if kind in _DATA_KINDS:
-        _check_addresses(part.get(kind), kind, where)
-    elif not isinstance(part.get(kind), str):
-        raise InvalidRequestError(f"{where} is of type '{kind}' and needs a text as '{kind}'")
+    for name in (kind, "cache_control"):
+        holder = part.get(name)
+        for key in holder if isinstance(holder, Mapping) else ():
+            if key not in _HELD_NAMES.get(name, ()) and holder[key] is not None:
+                raise InvalidRequestError(
+                    f"{where} has '{str(key)[:40]}' in its '{name}', which no format has there; "
+                    f"it has: {', '.join(sorted(_HELD_NAMES.get(name, ())))}"
+                )
 
 
 def _check_addresses(holder: Any, kind: str, where: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, overload
 
 from orchestrator.core.errors import InvalidRequestError, about
-from orchestrator.core.money import ZERO_NUSD, NanoUsd, nano_usd
+from orchestrator.core.money import ZERO_NUSD, NanoUsd, nano_usd, typed_usd
 from orchestrator.core.names import NAME_MAX, name_of
 
 RUN_DEPTH_MAX = 8
@@ -165,10 +165,12 @@ def _counted(raw: Any) -> str:
 
 def _amount(raw: Any) -> NanoUsd:
     try:
-        amount = nano_usd(raw)
+        amount = typed_usd(raw) if isinstance(raw, str) else nano_usd(raw)
     except ValueError:
         amount = ZERO_NUSD
     with about("max_cost_usd"):
         if amount == 0:
-            raise InvalidRequestError(f"'max_cost_usd' must be dollars greater than 0, got {raw!r:.60}")
+            raise InvalidRequestError(
+                f"'max_cost_usd' must be dollars greater than 0, in plain digits such as 0.5, got {raw!r:.60}"
+            )
     return amount

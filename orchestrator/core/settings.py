@@ -5,7 +5,6 @@ They are frozen, and an unknown key is an error. The docstring under a field is 
 reader of the file (`config.key_descriptions`).
 """
 
-import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
@@ -30,7 +29,7 @@ from orchestrator.core.http_text import (
     fault_of_key,
     has_credentials,
 )
-from orchestrator.core.money import NanoUsd, NanoUsdPerMtok, nano_usd
+from orchestrator.core.money import NanoUsd, NanoUsdPerMtok, check_limit, nano_usd, typed_usd
 from orchestrator.core.plain_data import kind_in_words
 from orchestrator.core.secret_values import SecretText
 
@@ -88,26 +87,17 @@ def _may_hold_boolean(kind: Any) -> bool:
     return kind is Any or any(_may_hold_boolean(argument) for argument in get_args(kind))
 
 
-PLAIN_NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]*|(?=\.[0-9]))(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
-"""A number that everybody reads alike: no octal, hexadecimal, binary, base 60, underscores or infinity."""
-
-
 def dollars(value: Any) -> NanoUsd:
     """Return dollars as they are written, a number or a text of plain digits, in nano-dollars.
 
     Raises:
-        ValueError: no such number (a boolean, `0100`, `1_000`, `$5`), negative, or more than a billion.
+        ValueError: no such number (a boolean, `0100`, `1_000`, `1e3`, `$5`), one that some read as thousands
+            (`1.000`), negative, or more than a billion.
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         msg = f"expected dollars as a number such as 0.50, got {kind_in_words(value)}"
         raise ValueError(msg)  # noqa: TRY004 -- pydantic turns only ValueError into a located error
-    if isinstance(value, str) and value.strip().startswith("$"):
-        msg = "write dollars as a plain number such as 0.50, without the sign"
-        raise ValueError(msg)
-    if isinstance(value, str) and not PLAIN_NUMBER.fullmatch(value.strip()):
-        msg = "not an amount of dollars; write plain digits such as 100 or 0.50"
-        raise ValueError(msg)
-    return nano_usd(value)
+    return typed_usd(value) if isinstance(value, str) else nano_usd(value)
 
 
 USD_SCHEMA: Mapping[str, Any] = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
@@ -116,7 +106,8 @@ Usd = Annotated[NanoUsd, BeforeValidator(dollars), WithJsonSchema(USD_SCHEMA)]
 """Dollars in the file, nano-dollars in the program."""
 
 
-def _not_zero(limit: int) -> int:
+def _a_limit(limit: NanoUsd) -> NanoUsd:
+    check_limit(limit)
     if limit == 0:
         msg = (
             "a limit of 0 would refuse everything that costs: leave it out for no limit, "
@@ -126,7 +117,7 @@ def _not_zero(limit: int) -> int:
     return limit
 
 
-UsdLimit = Annotated[Usd, AfterValidator(_not_zero)]
+UsdLimit = Annotated[Usd, AfterValidator(_a_limit)]
 """The most that may be spent: dollars in the file, more than none."""
 
 UsdPerMtok = Annotated[NanoUsdPerMtok, BeforeValidator(dollars), WithJsonSchema(USD_SCHEMA)]

@@ -205,7 +205,7 @@ class InFlightAttempt:
         if delta is not None and self._first_token_at_s is None:
             self._first_token_at_s = self._lane.services.clock.monotonic_s()
         self._lane.timer.allow(self._patience_s(delta))
-        if self._pace is not None and self._pace.is_endless(max_tokens=self.max_tokens):
+        if self._pace is not None and self._pace.written.is_endless(max_tokens=self.max_tokens):
             raise UnreadableAnswerError(Failure(FailureKind.ENDLESS))
         if delta is not None and self._lane.writer is not None:
             self._lane.writer.take(delta)
@@ -287,7 +287,7 @@ class InFlightAttempt:
 
     def _billed(self, failure: Failure, answer: ProviderAnswer | None) -> BilledUsage | None:
         if failure.kind is FailureKind.ENDLESS and self._pace is not None:
-            return BilledUsage(self._seen(self._pace.written_bytes))
+            return BilledUsage(self._seen(self._pace.written.bytes))
         return None if answer is None else answer.billed
 
     def _priced(self) -> PricedSend:

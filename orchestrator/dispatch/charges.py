@@ -12,6 +12,7 @@ from orchestrator.core.failures import Billing, Failure, FailureKind
 from orchestrator.core.money import ZERO_NUSD, NanoUsd, share_nusd
 from orchestrator.core.provider_answer import BilledUsage
 from orchestrator.core.reply import Attempt, CostSource, Outcome, Usage
+from orchestrator.dispatch.pace import TOKEN_BYTES_MAX
 from orchestrator.ledger.budgets import Window
 from orchestrator.ledger.ledger import Hold, HoldRequest, Ledger
 
@@ -52,7 +53,7 @@ def charge_of(send: PricedSend, billed: BilledUsage) -> Charge:
     usage, reported_nusd = billed.usage, billed.reported_cost_nusd
     if reported_nusd is not None and _is_believed(send, billed, reported_nusd):
         return Charge(reported_nusd, CostSource.PROVIDER, usage)
-    charge = _bound(send, usage) if usage.estimated else _by_price_book(send, usage, billed.service_tier)
+    charge = _unknown(send, usage) if usage.estimated else _by_price_book(send, usage, billed.service_tier)
     if not billed.fee_nusd:
         return charge
     return charge._replace(cost_nusd=NanoUsd(charge.cost_nusd + billed.fee_nusd))
@@ -82,12 +83,13 @@ def charge_of_failure(
 def _is_believed(send: PricedSend, billed: BilledUsage, reported_nusd: NanoUsd) -> bool:
     """Return whether a reported cost is one: next to nothing for tokens that have a price is none.
 
-    Nor is what may be a fee alone, and is as low as one. Where tokens were not counted there was one of each
-    at the least.
+    Nor is what may be a fee alone, and is as low as one. Where tokens were not counted nothing says how many
+    it is for, so it is one where it is no less than all that was held.
     """
-    counted = Usage(input_tokens=1, output_tokens=1) if billed.usage.estimated else billed.usage
+    if billed.usage.estimated:
+        return reported_nusd >= send.hold.request.bound_nusd
     least_part = _FEE_PART if billed.fee_nusd else _LEAST_PART
-    return reported_nusd * least_part >= send.price.cost_of(counted)
+    return reported_nusd * least_part >= send.price.cost_of(billed.usage)
 
 
 def _by_price_book(send: PricedSend, usage: Usage, service_tier: str | None) -> Charge:
@@ -111,6 +113,16 @@ def _by_price_book(send: PricedSend, usage: Usage, service_tier: str | None) -> 
     cost = share_nusd(booked.cost_nusd, numerator=percent, denominator=LIST_PERCENT)
     version = f"{booked.version}, service tier {service_tier} at {percent}%"
     return Charge(cost, CostSource.PRICE_BOOK, usage, version)
+
+
+def _unknown(send: PricedSend, usage: Usage) -> Charge:
+    """Return the charge of an answer that nobody counted, of which `usage` has the most that was seen.
+
+    Who wrote more than can have been held for knew of no limit, and may charge for all of it.
+    """
+    charge = _bound(send, usage)
+    least = send.price.cost_of(Usage(output_tokens=usage.output_tokens // TOKEN_BYTES_MAX))
+    return charge._replace(cost_nusd=send.price.cost_of(usage)) if least > charge.cost_nusd else charge
 
 
 def _bound(send: PricedSend, usage: Usage) -> Charge:

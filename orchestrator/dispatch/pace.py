@@ -1,6 +1,6 @@
 """How the words of a stream come: whether it will ever be an answer, merely stays alive, or never ends."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from orchestrator.core.reply import Delta
@@ -10,10 +10,39 @@ SLOW_CHARS_PER_S = 6.0
 """A slow model writes ten words a second, 50 characters; whoever reads along reads four."""
 _LOOK_S = 5.0
 """Over so long the pace is taken; a pause of a second is none."""
-_TOKEN_BYTES_MAX = 16
+TOKEN_BYTES_MAX = 16
 """No text has so many on average: whoever wrote more for each token that it may write knows of no limit."""
 _ROOM_BYTES = 4_096
 """And so many more, for the shortest of limits."""
+_PIECE_CHARS = 3
+"""A piece of so many is no part of a token, but where a server cuts its text at every few characters."""
+_PIECES_A_TOKEN = 2
+"""Which makes fewer pieces of a token than these: on average a token has less than six characters."""
+_ROOM_PIECES = 256
+
+
+@dataclass(slots=True)
+class Written:
+    """What has come of a stream against its limit of output; thoughts do not count, as some limits are."""
+
+    bytes: int = 0
+    pieces: int = 0
+    """Those of some characters at least: most servers send a piece for each token."""
+
+    def count(self, delta: Delta) -> None:
+        """Count a piece: its words, spaces too, and the arguments of its tool calls."""
+        text = delta.text
+        for call in delta.tool_calls:
+            text += call.arguments or ""
+        self.pieces += len(text) >= _PIECE_CHARS
+        self.bytes += len(text) if text.isascii() else len(text.encode(errors="replace"))
+
+    def is_endless(self, *, max_tokens: int) -> bool:
+        """Return whether it is far more than `max_tokens` tokens can be."""
+        return (
+            self.bytes > max_tokens * TOKEN_BYTES_MAX + _ROOM_BYTES
+            or self.pieces > max_tokens * _PIECES_A_TOKEN + _ROOM_PIECES
+        )
 
 
 @dataclass(slots=True)
@@ -26,37 +55,30 @@ class Pace:
     """Since then."""
     is_slow: bool = False
     """By the last look."""
-    written_bytes: int = 0
-    """All that came since the first words, spaces too; some vendors' limits do not count the thoughts."""
+    written: Written = field(default_factory=Written)
+    """All that came since the first words."""
 
     @classmethod
     def begun_by(cls, delta: Delta | None, *, now_s: float) -> Self | None:
         """Return the pace of a stream that begins with this piece; None where it holds no words."""
         chars = _chars(delta) if delta is not None else 0
-        return cls(now_s, chars, written_bytes=_written(delta)) if delta is not None and chars else None
+        if delta is None or not chars:
+            return None
+        pace = cls(now_s, chars)
+        pace.written.count(delta)
+        return pace
 
     def count(self, delta: Delta, *, now_s: float) -> None:
         """Count a piece, and look whether the words come slowly."""
         self.chars += _chars(delta)
-        self.written_bytes += _written(delta)
+        self.written.count(delta)
         passed_s = now_s - self.look_began_s
         if passed_s >= _LOOK_S:
             self.is_slow = self.chars < SLOW_CHARS_PER_S * passed_s
             self.look_began_s, self.chars = now_s, 0
-
-    def is_endless(self, *, max_tokens: int) -> bool:
-        """Return whether it has written far more than the limit that it was given allows."""
-        return self.written_bytes > max_tokens * _TOKEN_BYTES_MAX + _ROOM_BYTES
 
 
 def _chars(delta: Delta) -> int:
     return letters_seen(delta.text) + sum(
         len(call.name or "") + len(call.arguments or "") for call in delta.tool_calls
     )
-
-
-def _written(delta: Delta) -> int:
-    text = delta.text
-    for call in delta.tool_calls:
-        text += call.arguments or ""
-    return len(text) if text.isascii() else len(text.encode(errors="replace"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from orchestrator.client import Orchestrator
-from orchestrator.core.money import NanoUsd, nano_usd
+from orchestrator.core.money import NanoUsd, nano_usd, typed_usd
 from orchestrator.core.run import Run
 from orchestrator.evaluation.case import EvaluationError, ScoredRow
 from orchestrator.evaluation.dataset import rows_of
@@ -150,6 +150,6 @@ def _part(run: str, most: NanoUsd | None) -> Run:
 
 def _amount(usd: Any) -> NanoUsd:
     try:
-        return nano_usd(usd)
+        return typed_usd(usd) if isinstance(usd, str) else nano_usd(usd)
     except ValueError as exc:
         raise EvaluationError(f"a limit of money: {exc}") from None

@@ -24,7 +24,7 @@ import orjson
 from orchestrator.core.bounded_file import MIB, read_bounded
 from orchestrator.core.json_schema import fits, unknown_keywords
 from orchestrator.core.language import Language, language_of
-from orchestrator.core.money import format_usd, nano_usd
+from orchestrator.core.money import format_usd, typed_usd
 from orchestrator.core.unknown_names import unknown
 from orchestrator.evaluation.case import Answer, EvaluationError, Row, Score
 from orchestrator.evaluation.custom_scorer import CustomScorer
@@ -192,7 +192,7 @@ def _language(argument: str) -> Callable[[Row, Answer], Score]:
 
 
 def _cost(argument: str) -> Callable[[Row, Answer], Score]:
-    most = nano_usd(argument)
+    most = typed_usd(argument)
     return lambda _row, answer: _verdict(
         answer.cost_nusd <= most, f"cost {format_usd(answer.cost_nusd)}, more than {format_usd(most)}"
     )

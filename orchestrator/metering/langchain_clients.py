@@ -17,7 +17,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_google_genai import ChatGoogleGenerativeAI
 from langchain_openai import ChatOpenAI
-from pydantic import PrivateAttr, SecretStr
+from pydantic import PrivateAttr, SecretStr, ValidationError
 
 from orchestrator.catalog.catalog import Deployment, ProviderKind
 from orchestrator.core.background_loop import BackgroundLoop
@@ -31,7 +31,7 @@ from orchestrator.langchain.tracing import LangChainSettings, follow_config
 from orchestrator.ledger.ledger import Ledger
 from orchestrator.metering.media_addresses import check_addresses
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS, Meter, Offer
-from orchestrator.metering.metered_http import MeteredHttp, VendorAddress
+from orchestrator.metering.metered_http import CURRENT_SEND, MeteredHttp, SendOfCall, VendorAddress
 from orchestrator.metering.native_parameters import check_called_with, check_made_with
 from orchestrator.providers.local.model import LocalModel
 from orchestrator.providers.openai_sdk import from_no_environment
@@ -45,6 +45,7 @@ from orchestrator.providers.wire.outbound import (
 
 _FETCHING = frozenset({ProviderKind.GOOGLE, ProviderKind.LOCAL})
 """Whose client, or server on this machine, opens the address of a picture itself."""
+_SHOWN_MAX = 200
 _NO_KEY = SecretStr("none")
 """Of the vendors' clients: LangChain writes down what they hold, and their errors hang on to it."""
 _UNOPENED = frozenset({"file_uri", "file_id"})
@@ -77,27 +78,36 @@ class _Metered:
     def _generate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
+        kwargs = _given(kwargs)
         with _Told(self._kind, messages, {**kwargs, "stop": stop}):
             return super()._generate(messages, stop, run_manager, **kwargs)  # type: ignore[misc, no-any-return]
 
     async def _agenerate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
+        kwargs = _given(kwargs)
         with _Told(self._kind, messages, {**kwargs, "stop": stop}):
             return await super()._agenerate(messages, stop, run_manager, **kwargs)  # type: ignore[misc, no-any-return]
 
     def _stream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
+        kwargs = _given(kwargs)
         with _Told(self._kind, messages, {**kwargs, "stop": stop}):
             yield from super()._stream(messages, stop, run_manager, **kwargs)  # type: ignore[misc]
 
     async def _astream(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
+        kwargs = _given(kwargs)
         with _Told(self._kind, messages, {**kwargs, "stop": stop}):
             async for chunk in super()._astream(messages, stop, run_manager, **kwargs):  # type: ignore[misc]
                 yield chunk
+
+
+def _given(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that say something: of one that is None Google's client makes an error."""
+    return {name: value for name, value in kwargs.items() if value is not None}
 
 
 class _Told:
@@ -109,8 +119,10 @@ class _Told:
         self._kind = kind
         self._messages = messages
         self._kwargs = kwargs
+        self._send = SendOfCall()
 
     def __enter__(self) -> None:
+        CURRENT_SEND.set(self._send)
         check_called_with(self._kind, self._kwargs)
         for message in self._messages:
             check_depth([message.content, message.additional_kwargs, getattr(message, "tool_calls", ())])
@@ -127,12 +139,28 @@ class _Told:
                     # What it was raised in has it as its cause: who walks along would never come to an end.
                     below.__context__ = None
             below = below.__cause__ or below.__context__
+        if isinstance(error, _MISTAKES) and not self._send.is_asked_for:
+            raise _unusable(error) from error
         if isinstance(error, RecursionError):
             # What is sent is not so deep; the answer is booked as what it is.
             raise UnavailableError(
                 "the answer has lists and objects so deep in each other that the vendor's client cannot read them; "
                 "it is booked"
             ) from None
+
+
+_MISTAKES = (ValueError, TypeError, AttributeError, KeyError)
+"""What the vendors' clients raise of parameters that are none of theirs, pydantic's errors too."""
+
+
+def _unusable(error: BaseException) -> InvalidRequestError:
+    """Return the error for what a vendor's client cannot use; of pydantic's it quotes no value."""
+    reasons = [f"{type(error).__name__}: {str(error)[:_SHOWN_MAX]}"]
+    if isinstance(error, ValidationError):
+        reasons = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+    return InvalidRequestError(
+        f"the vendor's client cannot use what it was given, so nothing was sent: {'; '.join(reasons)}"
+    )
 
 
 class MeteredChatOpenAI(_Metered, ChatOpenAI):
@@ -190,7 +218,10 @@ def native_client(  # noqa: PLR0913 -- one keyword for each independent thing
         **overrides,
     }
     build = _google_client if provider.kind is ProviderKind.GOOGLE else _openai_client
-    client = build(deployment, url, transport, common)
+    try:
+        client = build(deployment, url, transport, common)
+    except _MISTAKES as exc:
+        raise _unusable(exc) from exc
     client._kind = provider.kind  # noqa: SLF001 -- a private attribute of pydantic, set by its own module
     return client
 

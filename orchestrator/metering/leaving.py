@@ -6,7 +6,6 @@ request leaves only when it is for the model and the host that were priced, name
 costs no more than is held, and is the first.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,8 +18,15 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.request import Message
 from orchestrator.metering.response_items import BodySize, responses_size
-from orchestrator.metering.vendor_answers import VendorAnswer
-from orchestrator.metering.vendor_bodies import check_chat, check_google, check_responses, inline_part
+from orchestrator.metering.vendor_answers import AskedAnswer, VendorAnswer
+from orchestrator.metering.vendor_bodies import (
+    check_chat,
+    check_google,
+    check_responses,
+    documented,
+    google_parts,
+    inline_part,
+)
 from orchestrator.providers.litellm.free_errors import origin_of
 from orchestrator.providers.litellm.heard_streams import Ear, hear
 from orchestrator.providers.wire.answer_checks import is_success
@@ -42,9 +48,8 @@ _GOOGLE_METHODS = (":generateContent", _GOOGLE_STREAM)
 _WAITS = ("connect", "read", "write", "pool")
 _OPENROUTERS_OWN = "openrouter/"
 """LiteLLM writes it before the names of some models of OpenRouter's."""
-_SIGNATURES = frozenset({"thoughtSignature", "thought_signature"})
+_SIGNATURES = frozenset({"thoughtSignature"})
 _FILLERS = (" ", ".")
-_SNAKE = re.compile("_([a-z])")
 
 
 @dataclass(slots=True)
@@ -53,8 +58,8 @@ class Leave:
 
     kind: ProviderKind
     upstream: str
-    origin: str
-    """Where it was priced: scheme, host, and its port where it has one."""
+    address: str
+    """Where it was priced: what stands before the name of an API."""
     covers: Covers
     is_asked: bool = False
     """Whether the client of the call asks before each request; then nothing has left that did not ask."""
@@ -95,6 +100,7 @@ class Leave:
         expected = self._expected
         self.answer = expected if is_success(response.status_code) else None
         if expected is not None:
+            # A refusal is bounded too.
             hear(response, Ear(expected))
 
     def _fault_of(self, request: httpx.Request) -> str | None:
@@ -106,20 +112,19 @@ class Leave:
             body = None
         if not isinstance(body, dict):
             return "LiteLLM would send something that is no request for an answer"
-        if origin_of(request.url) != self.origin:
-            return f"LiteLLM would send it to another host than '{self.origin}'"
-        if not self._is_for_model(request.url.path, body):
-            return f"LiteLLM would not ask '{self.upstream}' for a chat answer"
+        fault = self._fault_of_address(request.url, body)
+        if fault is not None:
+            return fault
         try:
             size = self._size_of(request.url.path, body)
         except InvalidRequestError as error:
             return f"LiteLLM would send what no bound is known of: {error}"
-        self._expected = self._answer_to(request.url.path, body, answers=max(size.answers, default=1))
-        return None if self._is_covered(*size) else "LiteLLM would send more than money is held for"
-
-    def _answer_to(self, path: str, body: Mapping[str, Any], *, answers: int) -> VendorAnswer:
-        in_pieces = body.get("stream") is True or path.endswith(_GOOGLE_STREAM)
-        return VendorAnswer(self.kind, path=path, in_pieces=in_pieces, answers=answers, clock=SystemClock())
+        if not self._is_covered(*size):
+            return "LiteLLM would send more than money is held for"
+        in_pieces = body.get("stream") is True or request.url.path.endswith(_GOOGLE_STREAM)
+        order = AskedAnswer(max(size.limits), max(size.answers, default=1), in_pieces)
+        self._expected = VendorAnswer(self.kind, order, path=request.url.path, clock=SystemClock())
+        return None
 
     def _size_of(self, path: str, body: Mapping[str, Any]) -> BodySize:
         if self.kind is ProviderKind.GOOGLE:
@@ -131,14 +136,22 @@ class Leave:
         check_chat(body)
         return _openai_size(body)
 
-    def _is_for_model(self, path: str, body: Mapping[str, Any]) -> bool:
-        if self.kind is ProviderKind.GOOGLE:
-            return any(path.endswith(f"/{self.upstream}{method}") for method in _GOOGLE_METHODS)
-        asked = body.get("model")
-        return path.endswith(_OPENAI_PATHS) and asked in (
-            self.upstream,
-            _OPENROUTERS_OWN + self.upstream,
+    def _fault_of_address(self, url: httpx.URL, body: Mapping[str, Any]) -> str | None:
+        """Return what is wrong with where a request goes: another path of a host may have other prices."""
+        priced = httpx.URL(self.address)
+        if origin_of(url) != origin_of(priced):
+            return f"LiteLLM would send it to another host than '{origin_of(priced)}'"
+        is_google = self.kind is ProviderKind.GOOGLE
+        ends = (
+            [f"/models/{self.upstream}{method}" for method in _GOOGLE_METHODS] if is_google else _OPENAI_PATHS
         )
+        own = (self.upstream, _OPENROUTERS_OWN + self.upstream)
+        end = next((end for end in ends if url.path.endswith(end)), None)
+        if end is None or not (is_google or body.get("model") in own):
+            return f"LiteLLM would not ask '{self.upstream}' for a chat answer"
+        if url.path.removesuffix(end).rstrip("/") != priced.path.removesuffix(end).rstrip("/"):
+            return f"LiteLLM would send it to another address than '{origin_of(priced)}{priced.path}'"
+        return None
 
     def _is_covered(
         self, messages: list[Message], declared: list[Any], limits: list[Any], answers: list[Any]
@@ -184,18 +197,14 @@ def _google_size(body: Mapping[str, Any]) -> BodySize:
 
 def _as_documented(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return Google's body with its names as they are documented; Google takes them in both spellings."""
-    named = _in_camels(body)
+    named = documented(body)
     for name in ("generationConfig", "toolConfig"):
         if isinstance(named.get(name), Mapping):
-            named[name] = _in_camels(named[name])
+            named[name] = documented(named[name])
     tools = named.get("tools")
     if isinstance(tools, list):
-        named["tools"] = [_in_camels(tool) if isinstance(tool, Mapping) else tool for tool in tools]
+        named["tools"] = [documented(tool) if isinstance(tool, Mapping) else tool for tool in tools]
     return named
-
-
-def _in_camels(holder: Mapping[str, Any]) -> dict[str, Any]:
-    return {_SNAKE.sub(lambda match: match[1].upper(), name): value for name, value in holder.items()}
 
 
 def _without_filler(parts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -210,13 +219,13 @@ def _values(holder: Mapping[str, Any], *names: str) -> Iterator[Any]:
 
 def _parts(content: Any) -> Iterator[dict[str, Any]]:
     """Return the parts of one of Gemini's contents as parts of a message, by what a model reads of them."""
-    parts = content.get("parts") if isinstance(content, Mapping) else None
-    for part in [parts] if isinstance(parts, Mapping) else parts or ():
+    for part in google_parts(content):
         readable = {name: value for name, value in part.items() if name not in _SIGNATURES}
-        data = readable.get("inline_data") or readable.get("inlineData")
+        data = readable.get("inlineData")
         if isinstance(data, Mapping):
-            yield inline_part(str(data.get("mime_type") or data.get("mimeType")), data.get("data"))
-        elif readable.get("file_data") or readable.get("fileData"):
+            data = documented(data)
+            yield inline_part(str(data.get("mimeType")), data.get("data"))
+        elif readable.get("fileData"):
             yield {"type": "file", "file": {}}
         else:
             yield {"type": "text", "text": _text_of(readable)}
@@ -225,7 +234,7 @@ def _parts(content: Any) -> Iterator[dict[str, Any]]:
 def _text_of(part: Mapping[str, Any]) -> str:
     if isinstance(part.get("text"), str) and part.keys() <= {"text", "thought"}:
         return str(part["text"])
-    returned = next(_values(part, "function_response", "functionResponse"), None)
+    returned = part.get("functionResponse")
     response = returned.get("response") if isinstance(returned, Mapping) else None
     if isinstance(response, Mapping) and len(part) == 1:
         # The name stands in the call that it answers.

@@ -23,7 +23,6 @@ from orchestrator.core.errors import InvalidRequestError, PriceUnknownError
 from orchestrator.metering.first_byte import note_first_byte, watch_leaving, watch_requests
 from orchestrator.metering.litellm_size import LIMITS
 from orchestrator.metering.meter import DEFAULT_MAX_TOKENS
-from orchestrator.providers.litellm.free_errors import origin_of
 from orchestrator.providers.litellm.http_client import SendOnceClient
 from orchestrator.providers.litellm.sse_check import checked_in_thread
 from orchestrator.providers.wire.gemini_request import CACHE_CONTROL_NOT_FOR_GOOGLE
@@ -195,8 +194,8 @@ def for_provider(arguments: dict[str, Any], call: MeteredCall) -> dict[str, Any]
 
 
 def priced_at(call: MeteredCall) -> str:
-    """Return the scheme, the host, and its port where it has one, that a call is sent to."""
-    return origin_of(httpx.URL(call.address or DEFAULT_URLS[call.kind]))
+    """Return the address that a call is sent to, and at whose prices."""
+    return call.address or DEFAULT_URLS[call.kind]
 
 
 def waits_s(arguments: Mapping[str, Any]) -> float | None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any
 
+import httpx
 import litellm
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.streaming_handler import CustomStreamWrapper
@@ -48,7 +49,7 @@ from orchestrator.metering.litellm_size import size_of
 from orchestrator.metering.meter import Meter, MeteredSend
 from orchestrator.metering.vendor_answers import VendorAnswer
 from orchestrator.providers.litellm.error_mapping import failure_of
-from orchestrator.providers.litellm.free_errors import was_refused, was_unconnected
+from orchestrator.providers.litellm.free_errors import origin_of, was_refused, was_unconnected
 from orchestrator.providers.litellm.responses import counted_usage, says_something
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.openrouter import token_costs_only
@@ -121,7 +122,12 @@ class MeteredStream(CustomStreamWrapper):
         super().__del__()
 
     def _given_up(self) -> Failure:
+        heard = _heard(self._sending)
+        if heard is not None and heard.is_complete:
+            # Its count has come, though its reader did not wait for it.
+            self._note_heard(self.chunks[-1:])
         self._sending.was_sent = self._sending.was_sent and not _was_handed_to_nobody(self._sending)
+        _keep_id(self._sending)
         return Failure(FailureKind.CANCELLED)
 
     def _end(self, error: BaseException) -> None:
@@ -129,14 +135,23 @@ class MeteredStream(CustomStreamWrapper):
             _fail(self._sending, error)
             return
         counted = [chunk for chunk in self.chunks if getattr(chunk, "usage", None) is not None]
+        heard = _heard(self._sending)
+        if heard is not None and heard.is_complete:
+            # Where a server counts within a choice, LiteLLM counts nothing.
+            counted = counted or self.chunks[-1:]
         if counted and (self.received_finish_reason or self.intermittent_finish_reason):
-            tier = _dearest_tier(self.chunks)
-            _note_usage(self._sending, counted[-1], said=any(map(says_something, self.chunks)), tier=tier)
+            self._note_heard(counted)
             self._sending.end()
         else:
             # LiteLLM makes up an end and a usage for a connection that merely closed.
+            _keep_id(self._sending)
             self._sending.end(Failure(FailureKind.INTERRUPTED))
         _check_heard(self._sending)
+
+    def _note_heard(self, counted: list[Any]) -> None:
+        tier = _dearest_tier(self.chunks)
+        last = counted[-1] if counted else None
+        _note_usage(self._sending, last, said=any(map(says_something, self.chunks)), tier=tier)
 
 
 def stand_guard() -> None:
@@ -205,9 +220,10 @@ def _held(
         sending = meter.open(
             size.messages, max_tokens=size.max_tokens, answers=size.answers, declared=size.declared
         )
-        sending.origin = priced_at(call)
+        address = priced_at(call)
+        sending.origin = origin_of(httpx.URL(address))
         sending.leave = Leave(
-            call.kind, call.upstream, sending.origin, sending.covers,
+            call.kind, call.upstream, address, sending.covers,
             is_asked=asks_leave(arguments["client"]), waits_s=waits_s(arguments),
         )  # fmt: skip
         if call.kind is ProviderKind.OPENROUTER:
@@ -248,6 +264,12 @@ def _fail(sending: MeteredSend, error: BaseException) -> None:
 
     LiteLLM makes up a status for whatever it cannot read, and follows redirects; both may have been billed.
     """
+    _keep_id(sending)
+    heard = _heard(sending)
+    if heard is not None and heard.overrun is not None and heard.overrun.answer is not None:
+        sending.take(heard.overrun.answer)
+        sending.end(heard.overrun.failure)
+        return
     failure = failure_of(error)
     sending.was_sent = sending.was_sent and not (
         (failure.kind in _NOT_BEGUN and not sending.has_left)
@@ -276,9 +298,12 @@ _NOT_BEGUN = frozenset({FailureKind.NOT_SENT, FailureKind.VETOED})
 def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | None) -> None:
     counted = counted_usage(getattr(answer, "usage", None), reports_cost=sending.reports_cost).of(said)
     billed = BilledUsage(counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier)
-    heard = sending.leave.answer if sending.leave is not None else None
-    sending.billed = billed if heard is None else replace(_billed_by(heard), service_tier=tier)
+    heard = _heard(sending)
+    if heard is not None:
+        billed = _billed_by(heard, sending)
+    sending.billed = replace(billed, service_tier=tier)
     sending.upstream_id = getattr(answer, "id", None) or None
+    _keep_id(sending)
 
 
 def _check_heard(sending: MeteredSend) -> None:
@@ -287,16 +312,28 @@ def _check_heard(sending: MeteredSend) -> None:
     Raises:
         UnavailableError: it is none; LiteLLM says `stop` of an end that it does not know.
     """
-    if sending.leave is not None and sending.leave.answer is not None:
-        sending.leave.answer.check()
+    heard = _heard(sending)
+    if heard is not None:
+        heard.check()
 
 
-def _billed_by(heard: VendorAnswer) -> BilledUsage:
+def _heard(sending: MeteredSend) -> VendorAnswer | None:
+    """Return what came back, by the provider's own bytes; None where they could not be heard."""
+    return sending.leave.answer if sending.leave is not None else None
+
+
+def _keep_id(sending: MeteredSend) -> None:
+    """Keep what the provider calls an answer that is not whole, by which it is found in its records."""
+    heard = _heard(sending)
+    sending.upstream_id = sending.upstream_id or (heard.upstream_id if heard is not None else None)
+
+
+def _billed_by(heard: VendorAnswer, sending: MeteredSend) -> BilledUsage:
     """Return what a provider's own bytes say; LiteLLM makes numbers of counts that are none."""
     try:
-        return heard.whole().billed
+        return sending.billed_of(heard.whole())
     except AttemptFailedError as exc:
-        return BilledUsage(Usage(estimated=True)) if exc.answer is None else exc.answer.billed
+        return BilledUsage(Usage(estimated=True)) if exc.answer is None else sending.billed_of(exc.answer)
 
 
 def _dearest_tier(pieces: Iterable[Any]) -> str | None:

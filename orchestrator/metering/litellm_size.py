@@ -12,6 +12,7 @@ from orchestrator.core.errors import InvalidRequestError
 from orchestrator.core.plain_data import check_depth
 from orchestrator.core.request import Message
 from orchestrator.metering.media_addresses import check_addresses
+from orchestrator.metering.vendor_bodies import check_part_names
 
 LIMITS = ("max_tokens", "max_completion_tokens")
 """The arguments that bound an answer; the largest counts."""
@@ -38,6 +39,7 @@ def size_of(kind: ProviderKind, arguments: Mapping[str, Any]) -> Size:
     messages = [_plain(message) for message in arguments.get("messages") or ()]
     declared = [_schema(arguments[name]) for name in _DECLARED if arguments.get(name)]
     check_depth([messages, declared])
+    check_part_names(messages)
     if kind is ProviderKind.GOOGLE:
         check_addresses(message.get("content") for message in messages)
     return Size(
@@ -56,8 +58,14 @@ def _whole(arguments: Mapping[str, Any], name: str) -> int:
 
 
 def _plain(message: Any) -> Message:
-    """Return a message as a mapping; LiteLLM also takes its own objects."""
+    """Return a message as a mapping; LiteLLM also takes its own objects.
+
+    Raises:
+        InvalidRequestError: it is none.
+    """
     plain: Message = message.model_dump(exclude_none=True) if isinstance(message, BaseModel) else message
+    if not isinstance(plain, Mapping):
+        raise InvalidRequestError("'messages' must be a list of objects with 'role' and 'content'")
     return plain
 
 

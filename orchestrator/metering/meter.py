@@ -8,7 +8,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from orchestrator.catalog.price import Price, VolumeDiscount
 from orchestrator.catalog.service_tiers import LIST_PERCENT, tier_percent
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import InvalidRequestError, LedgerError
-from orchestrator.core.failures import Failure
+from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.money import NanoUsd
 from orchestrator.core.payer import Payer
 from orchestrator.core.prompt_size import PromptSize
@@ -73,7 +73,7 @@ class Offer:
 class MeteredSend:
     """One send under way, its money held; set what the provider said, then `end` it."""
 
-    def __init__(self, meter: "Meter", hold: Hold, price: Price) -> None:
+    def __init__(self, meter: "Meter", hold: Hold, price: Price, *, input_bound_tokens: int) -> None:
         """Start the clock of a send."""
         self.billed = BilledUsage(Usage(estimated=True))
         """What the provider says that it used and charges, once it has said so."""
@@ -97,15 +97,24 @@ class MeteredSend:
         self._meter = meter
         self._hold = hold
         self._price = price
+        self._input_bound_tokens = input_bound_tokens
         self._started_s = meter.clock.monotonic_s()
         self._ends = count()
         """Each who ends it draws a number, at once in every thread; the first has it to do."""
 
     def take(self, answer: ProviderAnswer) -> None:
         """Keep what an answer says that it used, whole or not, or an error in its place."""
-        self.billed = answer.billed
-        self.upstream_id = answer.upstream_id
+        self.billed = self.billed_of(answer)
+        self.upstream_id = answer.upstream_id or self.upstream_id
         self.began = True
+
+    def billed_of(self, answer: ProviderAnswer) -> BilledUsage:
+        """Return what an answer says that it used; the most that was seen where it does not say."""
+        if not answer.usage.estimated or not answer.text:
+            return answer.billed
+        # A token is at least a byte.
+        seen = Usage(self._input_bound_tokens, len(answer.text.encode()), estimated=True)
+        return replace(answer.billed, usage=seen)
 
     def covers(
         self,
@@ -157,6 +166,10 @@ class MeteredSend:
             if tier_percent(billed.service_tier) != LIST_PERCENT:
                 logger.warning("answered in service tier '%s', which nobody asked for", billed.service_tier)
             return charge_of(send, billed)
+        if failure.kind is FailureKind.ENDLESS:
+            usage = replace(billed.usage, input_tokens=self._input_bound_tokens)
+            billed = replace(billed, usage=usage)
+            return charge_of_failure(send, failure, billed=billed, sent=True, begun=True)
         return charge_of_failure(send, failure, sent=self.was_sent, begun=self.began)
 
 
@@ -215,7 +228,7 @@ class Meter:
             size=None if size.has_files else size,
             run=counted_for(payer.run),
         )
-        return MeteredSend(self, self.ledger.hold(claim), price)
+        return MeteredSend(self, self.ledger.hold(claim), price, input_bound_tokens=size.input_bound_tokens)
 
     def size_of(self, messages: Sequence[Message], *, declared: Sequence[Any] = ()) -> PromptSize:
         """Return what bounds a prompt, for the model that is asked.

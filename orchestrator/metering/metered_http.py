@@ -8,6 +8,7 @@ included. It is given to the client in the place of httpx's transport, for threa
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.core.secret_values import SecretText, secret_texts
 from orchestrator.metering.echoed_keys import without_echo
 from orchestrator.metering.meter import Meter, MeteredSend
-from orchestrator.metering.vendor_answers import VendorAnswer
+from orchestrator.metering.vendor_answers import AskedAnswer, VendorAnswer
 from orchestrator.metering.vendor_bodies import bounded_body
 from orchestrator.providers.litellm.free_errors import origin_of
 from orchestrator.providers.litellm.heard_streams import Ear, hear
@@ -32,6 +33,17 @@ from orchestrator.providers.wire.proxies import ProxiesOfEnvironment
 
 _FREE_METHOD = ":countTokens"
 _FIRST_BYTE = "send_request_headers.started"
+
+
+@dataclass(slots=True)
+class SendOfCall:
+    """What becomes of one call of a client."""
+
+    is_asked_for: bool = False
+    """The client has made a request of it."""
+
+
+CURRENT_SEND: ContextVar[SendOfCall | None] = ContextVar("CURRENT_SEND", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +160,12 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _begun(self, request: httpx.Request) -> "_Tap | None":
         """Hold the money of a request; None for one that is free."""
-        if origin_of(request.url) != origin_of(httpx.URL(self._address.url)):
+        call = CURRENT_SEND.get()
+        if call is not None:
+            call.is_asked_for = True
+        own = httpx.URL(self._address.url)
+        is_below = request.url.path.startswith(own.path.rstrip("/") + "/")
+        if origin_of(request.url) != origin_of(own) or not is_below:
             raise InvalidRequestError("a metered client sends to the address of config.yaml alone")
         if self._address.kind is ProviderKind.GOOGLE and request.url.path.endswith(_FREE_METHOD):
             return None
@@ -166,9 +183,8 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
         sending.was_sent = False
         answer = VendorAnswer(
             self._address.kind,
+            AskedAnswer(size.max_tokens, size.answers, size.in_pieces),
             path=request.url.path,
-            in_pieces=size.in_pieces,
-            answers=size.answers,
             clock=self._meter.clock,
         )
         return _Tap(sending, answer)
@@ -213,6 +229,7 @@ class _Tap(Ear):
         return shown
 
     def fail(self, error: BaseException) -> None:
+        self._sending.upstream_id = self._answer.upstream_id
         if self._answer.is_broken:
             self.finish()
         self._sending.end(_failure_of(error, was_sent=self._sending.was_sent))
@@ -230,12 +247,14 @@ class _Tap(Ear):
         self._sending.end_apart(self._left())
 
     def _left(self) -> Failure | None:
+        self._sending.upstream_id = self._sending.upstream_id or self._answer.upstream_id
         return self._take_whole() if self._answer.is_complete else Failure(FailureKind.CANCELLED)
 
     def _take_whole(self) -> Failure | None:
         try:
             self._sending.take(self._answer.whole())
         except AttemptFailedError as exc:
+            self._sending.upstream_id = self._answer.upstream_id
             if exc.answer is not None:
                 self._sending.take(exc.answer)
             return exc.failure

@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.reply import Delta
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.failures import failure_of_error
 from orchestrator.providers.wire.sse import SentEvent
@@ -38,6 +39,8 @@ class ResponsesReader:
         self._pieces: set[str] = set()
         """Of which kinds of items pieces have come."""
         self.has_content = False
+        self.upstream_id: str | None = None
+        """What the provider calls it."""
 
     @property
     def is_complete(self) -> bool:
@@ -49,20 +52,24 @@ class ResponsesReader:
         """Return the same: its last event says why it ends, too."""
         return self._last is not None
 
-    def take(self, event: SentEvent) -> object:
-        """Take in an event of a stream; behind the last one what cannot be read is passed over.
+    def take(self, event: SentEvent) -> list[Delta]:
+        """Take in an event of a stream; return its words, and the arguments of its tool calls, as text.
+
+        Behind the last event what cannot be read is passed over.
 
         Raises:
             UnreadableAnswerError: it is an error, or holds words that are none.
         """
+        deltas = []
         try:
             events = event_objects(event.data)
         except UnreadableAnswerError:
             if self._last is None:
                 raise
-            return None
+            return []
         for data in events:
             kind = str(data.get("type"))
+            self.upstream_id = self.upstream_id or _id_of(data.get("response"))
             self.has_content = self.has_content or kind.endswith(".delta")
             if kind == "error" or (data.get("error") and kind not in _ENDS):
                 raise UnreadableAnswerError(failure_of_error(data.get("error") or data))
@@ -70,9 +77,10 @@ class ResponsesReader:
                 self._pieces.add(_DELTAS[kind])
                 if not isinstance(data.get("delta"), str):
                     raise unreadable(FailureKind.MALFORMED, "a piece of it is no text")
+                deltas.append(Delta(data["delta"]))
             if kind in _ENDS and isinstance(data.get("response"), Mapping):
                 self._last = data["response"]
-        return None
+        return deltas
 
     def read(self, body: bytes) -> ProviderAnswer:
         """Return the answer in a whole body.
@@ -103,14 +111,14 @@ class ResponsesReader:
 
 def _answer_of(response: Mapping[str, Any]) -> ProviderAnswer:
     counted = read_openai_usage(_chat_usage(response.get("usage")), reports_cost=False)
-    upstream_id, tier = response.get("id"), response.get("service_tier")
+    tier = response.get("service_tier")
     answer = ProviderAnswer(
         text="",
         tool_calls=(),
         finish_reason="",
         usage=counted.usage,
         reported_cost_nusd=None,
-        upstream_id=upstream_id if isinstance(upstream_id, str) else None,
+        upstream_id=_id_of(response),
         service_tier=tier if isinstance(tier, str) else None,
     )
     if response.get("error"):
@@ -128,6 +136,11 @@ def _answer_of(response: Mapping[str, Any]) -> ProviderAnswer:
     if not is_cut and not any(map(_says, output)):
         raise unreadable(FailureKind.EMPTY, "neither text nor tool calls", answer=answer)
     return replace(answer, finish_reason=str(response["status"]))
+
+
+def _id_of(response: Any) -> str | None:
+    name = response.get("id") if isinstance(response, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def _check_end(response: Mapping[str, Any], answer: ProviderAnswer) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.reply import Delta
 from orchestrator.providers.wire.answer_draft import answer_place
 from orchestrator.providers.wire.openai_format import OpenAiReader, read_openai_answer
 from orchestrator.providers.wire.sse import SentEvent, is_end_mark
@@ -28,6 +29,11 @@ class SeveralReader:
         return any(reader.draft.has_content for reader in self._readers)
 
     @property
+    def upstream_id(self) -> str | None:
+        """Return what the provider calls its answers."""
+        return self._readers[0].draft.upstream_id
+
+    @property
     def is_complete(self) -> bool:
         """Return whether all that the answers must have is there."""
         return all(reader.is_complete and reader.draft.finish_reason for reader in self._readers)
@@ -37,23 +43,23 @@ class SeveralReader:
         """Return whether it was said of all answers why they end."""
         return all(reader.has_finished for reader in self._readers)
 
-    def take(self, event: SentEvent) -> object:
-        """Take in an event; behind the ends of all answers what cannot be read is passed over.
+    def take(self, event: SentEvent) -> list[Delta]:
+        """Take in an event; return what it brings, of whichever answers.
+
+        Behind the ends of all answers what cannot be read is passed over.
 
         Raises:
             UnreadableAnswerError: it is none of this format, an error, or of an answer that nobody asked for.
         """
         if is_end_mark(event.data):
-            return None
+            return []
         try:
             events = event_objects(event.data)
         except UnreadableAnswerError:
             if not self.has_finished:
                 raise
-            return None
-        for data in events:
-            self._take(data, event.name)
-        return None
+            return []
+        return [delta for data in events for delta in self._take(data, event.name)]
 
     def read(self, body: bytes) -> ProviderAnswer:
         """Return the first answer in a whole body, with what all of them used."""
@@ -69,21 +75,23 @@ class SeveralReader:
         del others
         return first
 
-    def _take(self, data: Mapping[str, Any], name: bytes) -> None:
+    def _take(self, data: Mapping[str, Any], name: bytes) -> list[Delta]:
+        deltas: list[Delta] = []
         choices = data.get("choices")
         head = {key: value for key, value in data.items() if key not in {"choices", "usage"}}
         if isinstance(choices, list):
             for choice in choices:
                 reader = self._reader_of(choice)
-                reader.take(SentEvent(json_text({**head, "choices": [choice]}).encode(), name))
+                deltas += reader.take(SentEvent(json_text({**head, "choices": [choice]}).encode(), name))
             if choices and not self._are_counted(data):
-                return
+                return deltas
         elif choices is not None:
             head["choices"] = choices
         if self._are_counted(data):
             head["usage"] = data["usage"]
         for reader in self._readers:
             reader.take(SentEvent(json_text(head).encode(), name))
+        return deltas
 
     def _are_counted(self, data: Mapping[str, Any]) -> bool:
         return data.get("usage") is not None and all(reader.draft.finish_reason for reader in self._readers)

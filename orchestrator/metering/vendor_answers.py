@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 import httpx
@@ -9,8 +10,10 @@ import httpx
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import Clock
 from orchestrator.core.errors import UnavailableError
-from orchestrator.core.failures import FailureKind
+from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.reply import Delta, Usage
+from orchestrator.dispatch.pace import Written
 from orchestrator.metering.responses_answers import ResponsesReader
 from orchestrator.metering.several_answers import SeveralReader
 from orchestrator.providers.litellm.readable_answers import ReadableStream, readable_body
@@ -27,12 +30,27 @@ from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLar
 from orchestrator.providers.wire.stream_letters import StreamLetters
 
 
+@dataclass(frozen=True, slots=True)
+class AskedAnswer:
+    """What was asked for."""
+
+    max_tokens: int
+    """Of one answer."""
+    answers: int = 1
+    in_pieces: bool = False
+
+
 class _Reader(Protocol):
     """What reads the answer of one API."""
 
     @property
     def has_content(self) -> bool:
         """Return whether the provider has begun to answer."""
+        ...
+
+    @property
+    def upstream_id(self) -> str | None:
+        """Return what the provider calls it, as soon as it has said so."""
         ...
 
     @property
@@ -45,8 +63,8 @@ class _Reader(Protocol):
         """Return whether it was said why the answer ends."""
         ...
 
-    def take(self, event: SentEvent) -> object:
-        """Take in an event of a stream; return what words or calls it brings, if that is known."""
+    def take(self, event: SentEvent) -> list[Delta]:
+        """Take in an event of a stream; return what words or calls it brings."""
         ...
 
     def read(self, body: bytes) -> ProviderAnswer:
@@ -61,8 +79,9 @@ class _Reader(Protocol):
 class VendorAnswer:
     """One answer as its bytes come, and as they are handed on to who reads it."""
 
-    def __init__(self, kind: ProviderKind, *, path: str, in_pieces: bool, answers: int, clock: Clock) -> None:
+    def __init__(self, kind: ProviderKind, order: AskedAnswer, *, path: str, clock: Clock) -> None:
         """Expect its status."""
+        in_pieces, answers = order.in_pieces, order.answers
         self.in_pieces = in_pieces
         """It comes as a stream; what is no stream where one was asked for is known by its headers."""
         self.pieces = 0
@@ -76,6 +95,8 @@ class VendorAnswer:
         self._charset: str | None = None
         self._letters = StreamLetters(None)
         self._events = EventReader()
+        self._max_tokens = order.max_tokens * answers
+        self._written = Written()
         self._is_too_large = False
         self._body: list[bytes] = []
         self._looks = WholeLooks()
@@ -89,6 +110,11 @@ class VendorAnswer:
     def has_content(self) -> bool:
         """Return whether a part of an answer has come."""
         return self._reader.has_content
+
+    @property
+    def upstream_id(self) -> str | None:
+        """Return what the provider calls a stream, by which a broken one is found in its records."""
+        return self._reader.upstream_id
 
     @property
     def is_complete(self) -> bool:
@@ -114,8 +140,14 @@ class VendorAnswer:
 
     @property
     def is_broken(self) -> bool:
-        """Return whether a stream has brought what is no answer, so that nothing behind it counts."""
-        return self._failed is not None
+        """Return whether it has brought what is no answer, so that nothing behind it counts."""
+        return self._failed is not None or self._bytes_left < 0
+
+    @property
+    def overrun(self) -> UnreadableAnswerError | None:
+        """Return the failure of a stream that ignores its limit of output, and what it may have used."""
+        failed = self._failed
+        return failed if failed is not None and failed.failure.kind is FailureKind.ENDLESS else None
 
     def begin(self, status: int, headers: httpx.Headers) -> None:
         """Note the status and the headers."""
@@ -130,21 +162,20 @@ class VendorAnswer:
         """Take in the next bytes; return those that are read by now. A whole answer is read at its end.
 
         Raises:
-            UnavailableError: a stream is larger than any answer; it may have no end.
+            UnavailableError: it is larger than any answer, or writes on past its limit; it may have no end.
         """
         if self.in_pieces:
             shown = self._take(block)
-            if self._is_too_large:
+            if self._is_too_large or self.overrun is not None:
                 self._wrong = self._failed
                 self.check()
             return shown
-        had_room, self._bytes_left = self._bytes_left >= 0, self._bytes_left - len(block)
-        if had_room:
-            self._body.append(block)
-        if not is_success(self._status) or not had_room:
-            return block
-        # What is larger than any answer is no business of ours.
-        return b"" if self._bytes_left >= 0 else b"".join(self._body)
+        self._bytes_left -= len(block)
+        if self._bytes_left < 0:
+            self._wrong = _too_large()
+            self.check()
+        self._body.append(block)
+        return b"" if is_success(self._status) else block
 
     def rest(self) -> bytes:
         """Return what is left to be read once all bytes have come."""
@@ -190,7 +221,9 @@ class VendorAnswer:
             return
         ends = wrong.answer is not None and bool(wrong.answer.finish_reason)
         if not ends or wrong.failure.kind is not FailureKind.EMPTY:
-            raise UnavailableError(f"what came with status 200 is no answer, or half of one: {wrong}")
+            raise UnavailableError(
+                f"what came with status {self._status} is no answer, or half of one: {wrong}"
+            )
 
     def _read(self) -> ProviderAnswer:
         if self.in_pieces:
@@ -198,9 +231,9 @@ class VendorAnswer:
             if self._failed is not None:
                 raise self._failed
             return self._reader.whole()
-        if self._bytes_left < 0:
-            raise unreadable(FailureKind.MALFORMED, "the body is larger than any answer")
         body = b"".join(self._body)
+        if is_success(self._status) and self._bytes_left < 0:
+            raise _too_large()
         if not is_success(self._status):
             raise AttemptFailedError(failure_of_reply(self._status, self._headers, body, now=self._clock.now))
         try:
@@ -232,12 +265,25 @@ class VendorAnswer:
 
     def _hear(self, event: SentEvent) -> None:
         try:
-            self.pieces += bool(self._reader.take(event))
+            deltas = self._reader.take(event)
         except UnreadableAnswerError as exc:
             self._break(exc)
+            return
+        self.pieces += bool(deltas)
+        for delta in deltas:
+            self._written.count(delta)
+        if self._written.is_endless(max_tokens=self._max_tokens):
+            usage = Usage(0, self._written.bytes, estimated=True)
+            used = ProviderAnswer("", (), "", usage, None, self.upstream_id)
+            detail = "it writes on past its limit of output tokens, and was ended; all that came is booked"
+            self._break(UnreadableAnswerError(Failure(FailureKind.ENDLESS), used, detail=detail))
 
     def _break(self, failure: UnreadableAnswerError) -> None:
         self._failed = self._failed or failure
+
+
+def _too_large() -> UnreadableAnswerError:
+    return unreadable(FailureKind.MALFORMED, "the body is larger than any answer")
 
 
 def _reader_of(kind: ProviderKind, *, path: str, answers: int) -> _Reader:
@@ -266,6 +312,10 @@ class _WireReader:
         return self._stream.draft.has_content
 
     @property
+    def upstream_id(self) -> str | None:
+        return self._stream.draft.upstream_id
+
+    @property
     def is_complete(self) -> bool:
         return self._answers == 1 and self._stream.is_complete
 
@@ -273,7 +323,7 @@ class _WireReader:
     def has_finished(self) -> bool:
         return self._answers == 1 and self._stream.has_finished
 
-    def take(self, event: SentEvent) -> object:
+    def take(self, event: SentEvent) -> list[Delta]:
         return self._stream.take(event)
 
     def read(self, body: bytes) -> ProviderAnswer:

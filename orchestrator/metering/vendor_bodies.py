@@ -4,12 +4,14 @@ The body is read as it is about to leave, so it does not matter by which of a cl
 came in. What is not named here is refused: it may change the price, the size or the number of answers.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.errors import InvalidRequestError
+from orchestrator.core.message_parts import check_names
 from orchestrator.core.request import Message
 from orchestrator.providers.openrouter import TOKENS_ONLY
 from orchestrator.providers.wire.openai_request import is_kept_long
@@ -57,10 +59,24 @@ def check_chat(body: Mapping[str, Any]) -> None:
     _check_tier(body)
     _check_plugins(body)
     _check_functions(body.get("tools"))
+    check_part_names(body.get("messages"))
     if is_kept_long([body.get("messages"), body.get("tools")]):
         raise InvalidRequestError(
             "'cache_control' with another 'ttl' than 5m is not taken by a metered client: it costs more than is held"
         )
+
+
+def check_part_names(messages: Any) -> None:
+    """Check that the parts of messages in OpenAI's shape name only what a bound is known of.
+
+    Raises:
+        InvalidRequestError: one names something else, or is of another kind; the message says what.
+    """
+    for place, message in enumerate(messages or ()):
+        content = message.get("content") if isinstance(message, Mapping) else None
+        for number, part in enumerate(content if isinstance(content, list | tuple) else ()):
+            if not isinstance(part, str):
+                check_names(part, f"part {number} of message {place}")
 
 
 def check_responses(body: Mapping[str, Any]) -> None:
@@ -77,6 +93,9 @@ def check_responses(body: Mapping[str, Any]) -> None:
         if kind not in _ITEMS:
             # `item_reference` is a few bytes that stand for what the vendor has kept.
             raise InvalidRequestError(f"an item of type '{kind}' is not taken by a metered client")
+        content = item.get("content") if isinstance(item, Mapping) else None
+        for part in content if isinstance(content, list) else ():
+            _check_names(part, _RESPONSES_PART_NAMES)
 
 
 def items_of(body: Mapping[str, Any]) -> list[Any]:
@@ -96,6 +115,28 @@ def check_google(body: Mapping[str, Any]) -> None:
     _check_names(body.get("toolConfig") or {}, frozenset({"functionCallingConfig"}))
     for tool in body.get("tools") or ():
         _check_names(tool, frozenset({"functionDeclarations"}))
+    for content in [body.get("systemInstruction"), *(body.get("contents") or ())]:
+        for part in google_parts(content):
+            _check_names(part, _GOOGLE_PART_NAMES)
+
+
+def google_parts(content: Any) -> list[dict[str, Any]]:
+    """Return the parts of one of Gemini's contents, by their documented names; with those of results."""
+    parts = content.get("parts") if isinstance(content, Mapping) else None
+    named = [documented(part) for part in ([parts] if isinstance(parts, Mapping) else parts or ())]
+    inner = [part.get("functionResponse") for part in named]
+    return named + [part for result in inner for part in google_parts(result)]
+
+
+def documented(holder: Any) -> dict[str, Any]:
+    """Return an object with its names as they are documented; Google takes them in both spellings.
+
+    Raises:
+        InvalidRequestError: it is no object.
+    """
+    if not isinstance(holder, Mapping):
+        raise InvalidRequestError("a part of the request is no object")
+    return {_SNAKE.sub(lambda match: match[1].upper(), str(name)): value for name, value in holder.items()}
 
 
 def _chat_completions(body: Mapping[str, Any]) -> BoundedBody:
@@ -159,6 +200,40 @@ _ITEMS = frozenset({"message", "function_call", "function_call_output", "reasoni
 _GOOGLE_NAMES = frozenset(
     {"contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "safetySettings"}
 )
+_GOOGLE_PART_NAMES = frozenset(
+    {
+        *(
+            "text",
+            "thought",
+            "thoughtSignature",
+            "inlineData",
+            "fileData",
+            "functionCall",
+            "functionResponse",
+        ),
+        # A file counts for all that a model reads, however closely it is looked at.
+        *("videoMetadata", "mediaResolution", "executableCode", "codeExecutionResult"),
+    }
+)
+_RESPONSES_PART_NAMES = frozenset(
+    {
+        *(
+            "type",
+            "text",
+            "refusal",
+            "annotations",
+            "logprobs",
+            "image_url",
+            "detail",
+            "file_id",
+            "file_data",
+        ),
+        *("filename", "file_url"),
+    }
+)
+_SNAKE = re.compile("_([a-z])")
+_PLAIN_BASE64 = str.maketrans("-_", "+/")
+"""Google's client writes what goes into an address too; a picture in it did not tell its size."""
 _GOOGLE_CONFIG_NAMES = frozenset(
     {
         *("temperature", "topP", "topK", "candidateCount", "maxOutputTokens", "stopSequences", "seed"),
@@ -238,16 +313,22 @@ def is_kept_thought(item: Any) -> bool:
 
 def _google_parts(content: Any) -> list[dict[str, Any]]:
     """Return the parts of one of Gemini's contents as parts of a message of their size."""
-    parts = content.get("parts") if isinstance(content, Mapping) else None
-    return [_google_part(part) for part in parts or ()]
+    return [_google_part(part) for part in google_parts(content)]
 
 
 def _google_part(part: Mapping[str, Any]) -> dict[str, Any]:
     inline = part.get("inlineData")
     if isinstance(inline, Mapping):
+        # Google's client writes this one as it was given.
+        inline = documented(inline)
         return inline_part(str(inline.get("mimeType")), inline.get("data"))
     if part.get("fileData"):
         return {"type": "file", "file": {}}
+    if isinstance(part.get("functionResponse"), Mapping):
+        # Its parts are counted beside it.
+        result = dict(part["functionResponse"])
+        result.pop("parts", None)
+        part = {**part, "functionResponse": result}
     text = part.get("text")
     return {
         "type": "text",
@@ -256,8 +337,8 @@ def _google_part(part: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def inline_part(mime_type: str, data: Any) -> dict[str, Any]:
-    """Return a file that is sent along, in base64, as a part of a message."""
-    address = f"data:{mime_type};base64,{data}"
+    """Return a file that is sent along, in base64 of either alphabet, as a part of a message."""
+    address = f"data:{mime_type};base64,{str(data).translate(_PLAIN_BASE64)}"
     if mime_type.startswith("image/"):
         return {"type": "image_url", "image_url": {"url": address}}
     return {"type": "file", "file": {"file_data": address}}

@@ -21,7 +21,7 @@ from orchestrator.catalog.models import Mode
 from orchestrator.config.loader import Config
 from orchestrator.config.modes import embedding_use_case, use_cases_of
 from orchestrator.core.errors import InvalidRequestError, UnknownNameError
-from orchestrator.core.money import nano_usd
+from orchestrator.core.money import is_read_alike, typed_limit
 from orchestrator.core.request import ChatRequest
 from orchestrator.core.unknown_names import hint_for, unknown
 from orchestrator.server.callers import Caller, forbidden
@@ -182,7 +182,7 @@ def fields_of_headers(headers: Headers, caller: Caller) -> dict[str, Any]:
     if f"{_OURS}deadline-s" in headers:
         fields["deadline_s"] = _number(headers, "deadline-s", float)
     if f"{_OURS}max-cost-usd" in headers:
-        fields["max_cost_nusd"] = _number(headers, "max-cost-usd", nano_usd)
+        fields["max_cost_nusd"] = _number(headers, "max-cost-usd", typed_limit)
     return fields | _run_fields(headers)
 
 
@@ -206,11 +206,12 @@ def _decoded(raw: str, name: str) -> str:
 
 def _number(headers: Headers, name: str, read: Any) -> Any:
     try:
-        number = read(headers[f"{_OURS}{name}"])
+        written = headers[f"{_OURS}{name}"].strip()
+        number = read(written) if is_read_alike(written) else 0
     except ValueError:
         number = 0
     if not 0 < number < math.inf:
-        words = f"'{_OURS}{name}' must be a number greater than 0"
+        words = f"'{_OURS}{name}' must be a number greater than 0, in plain digits such as 0.5"
         raise refusal(words, param=f"{_OURS}{name}", code="invalid_header")
     return number
 

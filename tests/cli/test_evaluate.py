@@ -70,7 +70,7 @@ def test_the_price_alone_sends_nothing(run, practice, options):
 def test_a_limit_that_is_no_amount_is_refused_by_its_name_before_the_price_is_shown(run, options, option):
     ran = run(*options, option, "0,5", "--dry-run")
     assert (ran.code, ran.out) == (2, "")
-    assert f"{option}: not an amount of dollars: '0,5'; write dollars as 0.50" in ran.err.replace(
+    assert f"{option}: not an amount of dollars; write plain digits such as 100 or 0.50" in ran.err.replace(
         "'" + option + "'", option
     )
 

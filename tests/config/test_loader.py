@@ -459,6 +459,7 @@ def test_what_rolls_over_is_all_of_a_limit_or_at_most_an_amount(load):
     "written",
     [
         '"0100"', '"1_000"', '"１００"', '"٣"', '"Infinity"', '"nan"', '"1:30"', '"$5"', '"5 USD"', '"0,5"', '"1 000"',
+        '"1.000"', '"1.000.000"', '"1,000"', '"1.000,50"', "'1''000'", '"12.500"', "12.345", '"1.125"', '"9.' + "1" * 99 + '"',
         "yes", "on", "True", "[5]", "{five: 5}", '"-1"', "-1", "1e99", '"0x10"', '"1e"', '"."', '""',
     ],
 )  # fmt: skip
@@ -477,6 +478,26 @@ def test_money_that_is_no_plain_number_is_refused(load, written):
 def test_money_is_read_as_it_is_written(load, written, nano_usd):
     config = load(TEXT.replace("day: 100,", f"day: {written},", 1))
     assert config.settings.budgets.limits[0].day == nano_usd
+
+
+@pytest.mark.parametrize("written", ["1.000", "2.500", "100.000"])
+def test_a_number_that_is_a_thousand_in_vietnam_is_refused_and_how_it_is_written_is_told(load, written):
+    """A limit of a thousand dollars was one of a dollar, and one of 1.125 is neither's."""
+    with pytest.raises(ConfigError, match=r"is no plain number .* 1.000 .* write digits such as 100 or 0.5"):
+        load(TEXT.replace("day: 100,", f"day: {written},", 1))
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ('"1.000"', "a thousand is written 1000"),
+        ('"1,000"', "a thousand is written 1000"),
+        ("12.345", "write 1250 or 1.25"),
+    ],
+)
+def test_who_writes_thousands_is_told_how(load, written, hint):
+    with pytest.raises(ConfigError, match=hint):
+        load(TEXT.replace("day: 100,", f"day: {written},", 1))
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ BOUNDLESS = {
     "5,000 indents": ("\n".join(" " * depth + "a:" for depth in range(2000)), "inside each other"),
     "5,000 dashes": ("- " * 5000 + "a", "inside each other"),
     "a number of 50,000 digits": ("a: 0x" + "f" * 50_000, "no plain number"),
+    "a plain number of 5,000 digits": ("a: " + "9" * 5_000, "no plain number"),
+    "a fraction of 5,000 digits": ("a: 0." + "1" * 5_000, "no plain number"),
     "a list as a key": ("? [" + "a, " * 5000 + "]\n: 1", "where a key is meant"),
     "an alias of itself": ("a: &a [*a]", "used inside itself"),
     "a value of a megabyte": ("a: " + "1:" * 500_000 + "1", "a value of more than"),

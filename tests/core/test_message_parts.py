@@ -98,7 +98,15 @@ def test_an_address_of_another_scheme_is_refused_in_every_part_that_has_one(addr
         ({"type": "text"}, "needs a text as 'text'"),
         ({"type": "refusal", "refusal": None}, "needs a text as 'refusal'"),
         ({"type": "image_url"}, "needs 'url' in its 'image_url'"),
-        ({"type": "image_url", "image_url": {"uri": "https://a.vn/b"}}, "needs 'url' in its 'image_url'"),
+        ({"type": "image_url", "image_url": {"uri": "https://a.vn/b"}}, "has 'uri' in its 'image_url'"),
+        (
+            {"type": "image_url", "image_url": {"url": "https://a.vn/b", "fps": 9}},
+            "has 'fps' in its 'image_url'",
+        ),
+        (
+            {"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "x": 1}},
+            "has 'x' in its 'cache_control'",
+        ),
         ({"type": "image_url", "image_url": ""}, "needs 'url' in its 'image_url'"),
         ({"type": "file", "file": "https://a.vn/b"}, "needs 'file_data' or 'file_id' in its 'file'"),
         ({"type": "input_audio", "input_audio": {"format": "wav"}}, "needs 'data' in its 'input_audio'"),

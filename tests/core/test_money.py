@@ -17,6 +17,8 @@ from orchestrator.core.money import (
     nano_usd,
     share_nusd,
     to_usd,
+    typed_limit,
+    typed_usd,
 )
 
 token_counts = st.integers(0, 10**9)
@@ -79,6 +81,35 @@ def test_an_amount_is_read(usd, expected):
 def test_what_is_no_amount_is_refused(usd):
     with pytest.raises(ValueError, match="amount of dollars"):
         nano_usd(usd)
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        *((typed, "plain digits") for typed in ("", "1_000", "１", "٣", "5 USD", "0x10", "1:30", "0100", "Infinity")),
+        *((typed, "a thousand is written 1000") for typed in ("1.000", "12.500", "1,000", "1.000,50", "1'000", "1 000")),
+        ("$5", "without the sign"),
+        ("9" * 5_000, "plain digits"),
+        ("-5", "not negative"),
+    ],
+)  # fmt: skip
+def test_what_some_read_otherwise_is_no_amount_that_is_typed(typed, why):
+    with pytest.raises(ValueError, match=why):
+        typed_usd(typed)
+
+
+@pytest.mark.parametrize(
+    "typed", ["5", " 5 ", "0.5", ".5", "0.500", "1.25", "1.2500", "1e-9", "0.0025", "1.125"]
+)
+def test_what_everybody_reads_alike_is_one(typed):
+    assert typed_usd(typed) == nano_usd(typed.strip())
+
+
+def test_a_limit_is_no_amount_that_some_take_for_a_thousand_times_as_much():
+    with pytest.raises(ValueError, match=r"write 1250 or 1.25"):
+        typed_limit("1.125")
+    assert typed_limit("0.125") == 125_000_000
+    assert typed_limit("1.0025") == 1_002_500_000
 
 
 @pytest.mark.parametrize("usd", ["1e10", "1e300", "1e999999999", 10**30])

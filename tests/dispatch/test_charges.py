@@ -185,10 +185,13 @@ ERROR = b'data: {"error":{"code":502,"message":"x"}}\n\n'
         piece(content="Chào") + piece("stop"),
         piece(content="Chào") + piece("stop") + counted({"prompt_tokens": -5, "completion_tokens": -7}),
         piece(content="Chào") + piece("stop") + counted({"prompt_tokens": 2**63, "completion_tokens": None}),
-        piece(content="Chào") + piece("stop") + counted({"cost": 1e-9, "is_byok": False}),
+        *(
+            piece(content="Chào") + piece("stop") + counted({"cost": cost, "is_byok": False})
+            for cost in (1e-9, 0.00001, "0.00001", -1, True, None)
+        ),
         piece(content="Chào")
         + piece("stop")
-        + counted({**COUNTS, "prompt_tokens": -5, "cost": 1e-9, "is_byok": False}),
+        + counted({**COUNTS, "prompt_tokens": -5, "cost": 0.00001, "is_byok": False}),
     ],
 )
 async def test_a_stream_without_its_last_count_is_booked_at_its_bound(make_orchestrator, events) -> None:
@@ -196,6 +199,28 @@ async def test_a_stream_without_its_last_count_is_booked_at_its_bound(make_orche
         await exchanged.answer(events, json=False)
 
     assert at_bound(await booked_of(make_orchestrator, answers, stream=True))
+
+
+async def test_a_text_far_beyond_its_limit_that_nobody_counts_is_booked_above_its_bound(
+    make_orchestrator,
+) -> None:
+    """A whole body has no pieces by which it would be ended: it was booked at the bound, whatever its length."""
+    message = {"role": "assistant", "content": "haha " * 100_000}
+
+    async def answers(exchanged: Exchanged) -> None:
+        await exchanged.answer(whole(message=message))
+
+    booked = await booked_of(make_orchestrator, answers, stream=False)
+    assert booked["cost_source"] == CostSource.BOUND
+    assert booked["cost_nusd"] > 10 * booked["held_nusd"]
+
+
+async def test_a_cost_above_the_bound_is_booked_though_no_tokens_are_counted(make_orchestrator) -> None:
+    async def answers(exchanged: Exchanged) -> None:
+        await exchanged.answer(whole({"cost": 0.5, "is_byok": False}))
+
+    booked = await booked_of(make_orchestrator, answers, stream=False)
+    assert (booked["cost_source"], booked["cost_nusd"]) == (CostSource.PROVIDER, 500_000_000)
 
 
 @pytest.mark.parametrize(

@@ -55,12 +55,25 @@ def test_who_writes_more_than_its_tokens_can_hold_is_endless(piece, is_endless) 
     assert pace is not None
     for _ in range(4_000):
         pace.count(piece, now_s=1)
-    assert pace.is_endless(max_tokens=900) is is_endless
-    assert not pace.is_endless(max_tokens=2_000)
+    assert pace.written.is_endless(max_tokens=900) is is_endless
+    assert not pace.written.is_endless(max_tokens=2_000)
+
+
+@pytest.mark.parametrize(
+    ("piece", "is_endless"), [("và ", True), ("haha", True), ("v", False), ("à ", False)]
+)
+def test_more_than_two_pieces_for_each_token_are_no_tokens_either(piece, is_endless) -> None:
+    """It is known sooner than by the bytes; a server may cut its text into single characters, though."""
+    pace = Pace.begun_by(Delta("Dạ"), now_s=0)
+    assert pace is not None
+    for _ in range(2 * 200 + 257):
+        pace.count(Delta(piece), now_s=1)
+    assert pace.written.is_endless(max_tokens=200) is is_endless
+    assert not pace.written.is_endless(max_tokens=210)
 
 
 def test_thoughts_that_come_together_with_the_first_words_are_no_text_without_an_end() -> None:
     """A burst, or a whole body in the place of a stream, has them in one piece."""
     pace = Pace.begun_by(Delta("Dạ", reasoning="Khách hỏi về đơn hàng. " * 1_000), now_s=0)
     assert pace is not None
-    assert not pace.is_endless(max_tokens=50)
+    assert not pace.written.is_endless(max_tokens=50)

@@ -234,13 +234,14 @@ async def test_no_picture_is_opened_from_this_machine(
 
 
 def test_a_picture_in_the_message_is_taken(make_orchestrator, practice: PracticeServer) -> None:
+    """It tells its size, in whichever alphabet of base64, so no whole context is held for it."""
     pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
     parts = [
         {"type": "text", "text": "What is it?"},
         {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{pixel}"}},
         {"type": "image", "base64": pixel, "mime_type": "image/png"},
     ]
-    orchestrator = make_orchestrator({"budgets": {"limits": [{"scope": "all", "request": 10}]}})
+    orchestrator = make_orchestrator({"budgets": {"limits": [{"scope": "all", "request": 0.1}]}})
     orchestrator.native("google/gemini-3.8-flash").invoke([HumanMessage(content=parts)])
     assert len(practice.requests) == 1
 
@@ -582,3 +583,47 @@ def test_no_frame_of_an_error_holds_the_key(make_orchestrator, name: str) -> Non
         inner = error.__traceback__.tb_next
         told = traceback.TracebackException(type(error), error, inner, capture_locals=True)
     assert "of-config" not in "".join(told.format())
+
+
+@pytest.mark.filterwarnings("ignore:WARNING! .* is not default parameter")
+@pytest.mark.parametrize("is_made_with", [True, False], ids=["made", "called"])
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        ("google/gemini-3.8-flash", {"media_resolution": 0}),
+        ("google/gemini-3.8-flash", {"safety_settings": {"x": 1}}),
+        ("google/gemini-3.8-flash", {"response_mime_type": 7}),
+        ("openai/gpt-6-luna", {"tools": 7}),
+        ("openai/gpt-6-luna", {"logit_bias": object()}),
+        ("openai/gpt-6-luna", {"response_format": 7}),
+        ("openrouter/gpt-6-luna", {"tool_choice": float("nan")}),
+        ("openrouter/gpt-6-luna", {"strict": 7}),
+    ],
+)
+async def test_a_parameter_that_the_vendors_client_cannot_use_is_told_in_our_words(
+    practised, practice: PracticeServer, name: str, odd: dict[str, Any], is_made_with: bool
+) -> None:
+    """It was a validation error of pydantic's with the value in it, or an attribute error of a library."""
+    with pytest.raises(InvalidRequestError, match="cannot use what it was given|is not taken|must be"):
+        if is_made_with:
+            await practised.native(name, tenant="acme", **odd).ainvoke("Xin chào")
+        else:
+            await practised.native(name, tenant="acme").ainvoke("Xin chào", **odd)
+    assert (practice.requests, standing(practised)) == ((), (0, 0))
+
+
+def test_a_parameter_of_none_is_none(practised, practice: PracticeServer) -> None:
+    """Google's client refused it; OpenAI's took it for no limit of output at all."""
+    for name in ("google/gemini-3.8-flash", "openai/gpt-6-luna"):
+        client = practised.native(name, tenant="acme", max_tokens=20)
+        assert client.invoke("Xin chào", max_tokens=None, n=None).text
+    assert len(practice.requests) == 2
+
+
+@pytest.mark.parametrize("config", [{"not_yet_invented": 1}, -1, "x", {"max_output_tokens": "9"}])
+def test_a_generation_config_that_is_none_is_told_in_our_words(
+    practised, practice: PracticeServer, config: Any
+) -> None:
+    with pytest.raises(InvalidRequestError, match="cannot use what it was given|must be a whole number"):
+        practised.native("google/gemini-3.8-flash", tenant="acme").invoke("Hi", generation_config=config)
+    assert (practice.requests, standing(practised)) == ((), (0, 0))

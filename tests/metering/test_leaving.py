@@ -385,7 +385,7 @@ def request_of(body: bytes, path: str = "/v1/chat/completions") -> httpx.Request
 
 def test_a_leave_is_for_one_request_and_for_another_only_after_a_refusal_that_is_not_billed() -> None:
     body = orjson.dumps({"model": "m", "messages": HELLO, "max_tokens": 5})
-    leave = Leave(ProviderKind.OPENAI, "m", "http://127.0.0.1", lambda *_, **__: True)
+    leave = Leave(ProviderKind.OPENAI, "m", "http://127.0.0.1/v1", lambda *_, **__: True)
     leave.use(request_of(body))
     leave.last_status = 422
     leave.use(request_of(body))
@@ -407,7 +407,42 @@ def test_a_leave_is_for_one_request_and_for_another_only_after_a_refusal_that_is
     ],
 )
 def test_what_has_no_bound_has_no_leave(body: bytes, path: str) -> None:
-    leave = Leave(ProviderKind.OPENAI, "m", "http://127.0.0.1", lambda *_, **__: True)
+    leave = Leave(ProviderKind.OPENAI, "m", "http://127.0.0.1/v1", lambda *_, **__: True)
     with pytest.raises(InvalidRequestError, match="nothing was sent"):
         leave.use(request_of(body, path))
     assert not leave.is_used
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "url", "is_sent"),
+    [
+        ("openai", "http://h/v1", "http://h/v1/chat/completions", True),
+        ("openai", "http://h/v1/", "http://h/v1/chat/completions", True),
+        ("openai", "http://h/v1/chat/completions", "http://h/v1/chat/completions", True),
+        ("openai", "http://h/v1", "http://h/v1/responses", True),
+        ("openai", "http://h/v1", "http://h/other/v1/chat/completions", False),
+        ("openai", "http://h/v1", "http://h/v1/other/chat/completions", False),
+        ("openai", "http://h/v1", "http://h/v1/../dear/chat/completions", False),
+        ("openai", "http://h/v1", "http://h/chat/completions", False),
+        ("openai", "http://h", "http://h/chat/completions", True),
+        ("google", "http://h/v1beta", "http://h/v1beta/models/m:generateContent", True),
+        ("google", "http://h/v1beta", "http://h/v1/dear/models/m:generateContent", False),
+        ("google", "http://h/v1beta", "http://h/v1beta/models/x/m:generateContent", False),
+        ("google", "http://h/v1beta", "http://h/v1beta/tunedModels/m:generateContent", False),
+    ],
+)
+def test_a_call_leaves_for_the_path_that_it_was_priced_at(kind, address, url, is_sent) -> None:
+    """Another path of a gateway may lead to another vendor, at other prices."""
+    if kind == "google":
+        asked: dict[str, Any] = {"contents": [], "generationConfig": {"maxOutputTokens": 5}}
+    else:
+        limit = {"max_output_tokens": 5, "input": "x"} if url.endswith("/responses") else {"max_tokens": 5}
+        asked = {"model": "m", **({"messages": HELLO} if "max_tokens" in limit else {}), **limit}
+    leave = Leave(ProviderKind(kind), "m", address, lambda *_, **__: True)
+    request = httpx.Request("POST", url, content=orjson.dumps(asked))
+    if is_sent:
+        leave.use(request)
+    else:
+        with pytest.raises(InvalidRequestError, match="another address|would not ask"):
+            leave.use(request)
+    assert leave.is_used is is_sent

@@ -10,7 +10,7 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.core.reply import Usage
-from orchestrator.metering.vendor_answers import VendorAnswer
+from orchestrator.metering.vendor_answers import AskedAnswer, VendorAnswer
 from orchestrator.providers.wire.usage_reading import read_responses_usage
 
 COUNTS = {
@@ -28,7 +28,7 @@ def heard(
     body: bytes, *, in_pieces=False, path="/v1/responses", status=200, answers=1, **headers
 ) -> VendorAnswer:
     answer = VendorAnswer(
-        ProviderKind.OPENAI, path=path, in_pieces=in_pieces, answers=answers, clock=SystemClock()
+        ProviderKind.OPENAI, AskedAnswer(64, answers, in_pieces), path=path, clock=SystemClock()
     )
     answer.begin(status, httpx.Headers(headers or {"content-type": "application/json"}))
     for at in range(0, len(body), 7):
@@ -100,7 +100,7 @@ def test_what_is_no_answer_may_have_been_billed(body) -> None:
 def test_a_stream_that_breaks_is_known_to_be_broken_before_it_ends(stream):
     """A client may leave it open, and what is held for it is settled all the same."""
     answer = VendorAnswer(
-        ProviderKind.OPENAI, path="/chat/completions", in_pieces=True, answers=1, clock=SystemClock()
+        ProviderKind.OPENAI, AskedAnswer(64, 1, True), path="/chat/completions", clock=SystemClock()
     )
     answer.begin(200, httpx.Headers({"content-type": "text/event-stream"}))
     assert not answer.is_broken

@@ -124,7 +124,7 @@ def test_an_odd_answer_that_is_whole_is_an_answer(
     practice.faults.add(f"{provider}:odd_answer={shape}")
     watch = stopwatch()
     # A burst has more words than a hundred tokens can be.
-    reply = ask(orchestrator, stream=stream, max_tokens=8000)
+    reply = ask(orchestrator, stream=stream, max_tokens=BURST_PIECES)
     assert reply.text == ("word " * BURST_PIECES if shape is OddShape.BURST else GOOD_TEXT)
     assert reply.provider == provider
     assert len(reply.attempts) == 1

@@ -17,6 +17,7 @@ from typing import Protocol
 import httpx
 
 from orchestrator.core.clock import SystemClock
+from orchestrator.core.errors import UnavailableError
 from orchestrator.providers.wire.body_reading import (
     EVENTS_STEP_BYTES,
     STEP_BYTES,
@@ -251,6 +252,9 @@ class _HeardInThread(httpx.SyncByteStream):
             raise
         except BaseException as exc:
             self._ear.fail(exc)
+            if isinstance(exc, UnavailableError):
+                # What has no end goes on, and is billed, until its connection ends.
+                self._stream.close()
             raise
         self._ear.end()
         if rest:
@@ -309,6 +313,9 @@ class _HeardInTask(httpx.AsyncByteStream):
             raise
         except BaseException as exc:
             self._ear.fail(exc)
+            if isinstance(exc, UnavailableError):
+                # What has no end goes on, and is billed, until its connection ends.
+                await self._stream.aclose()
             raise
         self._ear.end()
         if rest:

@@ -322,6 +322,11 @@ def _with_counts(value: _Object) -> _Object:
 
 
 def _google(value: _Object) -> _Object:
+    usage = value.get("usageMetadata")
+    if isinstance(usage, dict) and None in usage.values():
+        # LiteLLM adds the counts up.
+        counts = {name: count for name, count in usage.items() if count is not None}
+        value = {**value, "usageMetadata": counts}
     candidates = value.get("candidates")
     if not isinstance(candidates, list):
         return value

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from orchestrator.core.money import ZERO_NUSD, NanoUsd, nano_usd, to_usd
+from orchestrator.core.money import PLAIN_NUMBER, ZERO_NUSD, NanoUsd, nano_usd, to_usd
 from orchestrator.core.reply import Usage
-from orchestrator.core.settings import PLAIN_NUMBER
 
 COUNTED_TOKENS_MAX = 1_000_000_000
 """More than any context; a larger count is a mistake of the provider's."""

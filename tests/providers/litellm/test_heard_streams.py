@@ -18,7 +18,7 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.errors import UnavailableError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
-from orchestrator.metering.vendor_answers import VendorAnswer
+from orchestrator.metering.vendor_answers import AskedAnswer, VendorAnswer
 from orchestrator.practice import Fault, PracticeServer
 from orchestrator.providers.litellm import heard_streams
 from orchestrator.providers.litellm.heard_streams import Ear, hear
@@ -39,7 +39,7 @@ BODY = b'{"choices": [{"message": {"content": "Ch"}, "finish_reason": "stop"}], 
 
 def expected() -> VendorAnswer:
     return VendorAnswer(
-        ProviderKind.OPENAI, path="/chat/completions", in_pieces=False, answers=1, clock=SystemClock()
+        ProviderKind.OPENAI, AskedAnswer(64, 1, False), path="/chat/completions", clock=SystemClock()
     )
 
 
@@ -116,7 +116,7 @@ def test_one_thread_waits_however_many_words_come_behind_a_finish() -> None:
     stream = Served(*[piece] * 20, b"data: [DONE]\n\n")
     response = httpx.Response(200, stream=stream)
     answer = VendorAnswer(
-        ProviderKind.OPENAI, path="/chat/completions", in_pieces=True, answers=1, clock=SystemClock()
+        ProviderKind.OPENAI, AskedAnswer(64, 1, True), path="/chat/completions", clock=SystemClock()
     )
     hear(response, Ear(answer))
     response.read()
@@ -165,7 +165,7 @@ async def test_how_long_its_reader_takes_is_no_silence_of_a_finished_answer(monk
                 await take(block)
 
     heard = VendorAnswer(
-        ProviderKind.OPENAI, path="/chat/completions", in_pieces=True, answers=1, clock=SystemClock()
+        ProviderKind.OPENAI, AskedAnswer(64, 1, True), path="/chat/completions", clock=SystemClock()
     )
     async with serving(answer) as server:
         url = f"{server.base_url}/chat/completions"
@@ -200,7 +200,7 @@ async def test_a_burst_of_events_leaves_the_loop_to_others_between_small_steps()
 
     piece = b'data: {"choices": [{"delta": {"content": "Ch"}}]}\n\n'
     response = httpx.Response(200, stream=_Burst(piece * 2_000))
-    answer = VendorAnswer(ProviderKind.OPENAI, path="/c", in_pieces=True, answers=1, clock=SystemClock())
+    answer = VendorAnswer(ProviderKind.OPENAI, AskedAnswer(64, 1, True), path="/c", clock=SystemClock())
     hear(response, Ear(answer))
     waiting = asyncio.create_task(others())
     shown = [block async for block in response.aiter_raw()]
@@ -218,7 +218,7 @@ async def test_a_stream_without_an_end_is_given_up() -> None:
                 yield b": keep-alive\n" * 5_000
 
     response = httpx.Response(200, stream=Endless())
-    answer = VendorAnswer(ProviderKind.OPENAI, path="/c", in_pieces=True, answers=1, clock=SystemClock())
+    answer = VendorAnswer(ProviderKind.OPENAI, AskedAnswer(64, 1, True), path="/c", clock=SystemClock())
     hear(response, Ear(answer))
     with pytest.raises(UnavailableError, match="larger than any answer"):
         async for _ in response.aiter_raw():
