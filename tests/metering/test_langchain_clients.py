@@ -278,13 +278,17 @@ def test_a_variable_that_leads_google_to_another_service_is_refused(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_proxy_that_cannot_be_used_is_told_when_the_client_is_made(
-    practised, monkeypatch: pytest.MonkeyPatch, name: str
+    make_orchestrator, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    address = {"base_url": "http://provider.example/v1"}
+    orchestrator = make_orchestrator(
+        {"providers": dict.fromkeys(("openai", "google", "openrouter"), address)}
+    )
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("http_proxy", "socks5://user:word@127.0.0.1:9")
     with pytest.raises(InvalidRequestError, match="HTTP_PROXY") as caught:
-        practised.native(name)
+        orchestrator.native(name)
     assert "word" not in str(caught.value)
 
 
