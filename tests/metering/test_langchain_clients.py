@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.load import dumps
 from langchain_core.messages import HumanMessage
 
@@ -586,3 +587,20 @@ def test_no_frame_of_an_error_holds_the_key(make_orchestrator, name: str) -> Non
         inner = error.__traceback__.tb_next
         told = traceback.TracebackException(type(error), error, inner, capture_locals=True)
     assert "of-config" not in "".join(told.format())
+
+
+@pytest.mark.parametrize("made", ["native", "chat_model"])
+def test_langchains_cache_of_the_process_gives_no_tenant_the_answer_of_another(
+    practised, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    """`set_llm_cache` knows a client by its settings alone, and a tenant is none of a vendor's client."""
+    monkeypatch.setattr("langchain_core.globals._llm_cache", InMemoryCache())
+
+    def asked(tenant: str) -> str:
+        client = getattr(practised, made)(
+            *(("openai/gpt-6-luna",) if made == "native" else ()), tenant=tenant
+        )
+        return str(client.invoke("Where is my order?").id)
+
+    first, again, other = asked("acme"), asked("acme"), asked("lotus")
+    assert first == again != other
