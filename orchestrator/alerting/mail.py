@@ -8,6 +8,7 @@ import ssl
 import threading
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
+from typing import Any
 
 from orchestrator.alerting.messages import AlertMessage
 from orchestrator.alerting.settings import ChannelSettings, SmtpSecurity
@@ -16,6 +17,50 @@ from orchestrator.providers.tls import tls_context
 
 _PORTS = {SmtpSecurity.TLS: 465, SmtpSecurity.STARTTLS: 587, SmtpSecurity.NONE: 25}
 _PERMANENT = 500
+_REPLIES_BYTES_MAX = 64 * 1024
+"""Of all that a mail server says in one conversation; an honest one says some hundreds."""
+_WELCOME = 220
+_BROKEN: tuple[tuple[type[Exception], str, bool], ...] = (
+    (ssl.SSLCertVerificationError, "the mail server's certificate is not trusted", False),
+    (ssl.SSLError, "no TLS is spoken on this port, or another kind; see 'security' and 'port'", True),
+    (socket.gaierror, "the mail server's name cannot be looked up; see 'host'", True),
+    (UnicodeError, "the mail server's name cannot be looked up; see 'host'", True),
+    (
+        smtplib.SMTPNotSupportedError,
+        "the mail server knows no STARTTLS (see 'security'), no such login, or no address outside ASCII",
+        False,
+    ),
+)
+"""What a conversation ends with, in words, and whether it may go better later; the first that fits."""
+
+
+class _Replies:
+    """What a server says, as if it hung up where it says more than any server has to."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._left = _REPLIES_BYTES_MAX
+
+    def readline(self, size: int) -> bytes:
+        line: bytes = self._stream.readline(min(size, self._left))
+        self._left -= len(line)
+        return line
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _Bounded(smtplib.SMTP):
+    """A client to which an answer of lines without an end is a broken connection: it keeps them all."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = _Replies(self.sock.makefile("rb"))
+        return super().getreply()
+
+
+class _BoundedTls(_Bounded, smtplib.SMTP_SSL):
+    """The same, encrypted from the first byte."""
 
 
 class _Sending:
@@ -32,14 +77,16 @@ class _Sending:
         host, port = channel.host or "", channel.port or _PORTS[channel.security]
         trust = tls_context()
         if channel.security is SmtpSecurity.TLS:
-            self._client = smtplib.SMTP_SSL(timeout=channel.timeout_s, context=trust)
+            self._client = _BoundedTls(timeout=channel.timeout_s, context=trust)
         else:
-            self._client = smtplib.SMTP(timeout=channel.timeout_s)
+            self._client = _Bounded(timeout=channel.timeout_s)
         # Where the certificate is checked against; the constructor sets it only where it connects itself.
         self._client._host = host  # type: ignore[attr-defined]  # noqa: SLF001
         client = self._client
         try:
-            client.connect(host, port)
+            code, words = client.connect(host, port)
+            if code != _WELCOME:
+                raise smtplib.SMTPConnectError(code, words)
             if channel.security is SmtpSecurity.STARTTLS:
                 client.starttls(context=trust)
             if channel.user and channel.password is not None:
@@ -92,24 +139,29 @@ async def send_mail(channel: ChannelSettings, message: AlertMessage) -> str:
 def _outcome_of(sending: _Sending) -> str | UndeliveredError:
     try:
         return sending.talk()
-    except smtplib.SMTPRecipientsRefused as exc:
+    except (smtplib.SMTPRecipientsRefused, smtplib.SMTPResponseException) as exc:
+        return _refusal(exc)
+    except (smtplib.SMTPException, OSError, ValueError) as exc:
+        return next(
+            (
+                UndeliveredError(words, may_retry=may_retry)
+                for kind, words, may_retry in _BROKEN
+                if isinstance(exc, kind)
+            ),
+            UndeliveredError(f"no connection, or it broke ({type(exc).__name__})"),
+        )
+
+
+def _refusal(exc: smtplib.SMTPRecipientsRefused | smtplib.SMTPResponseException) -> UndeliveredError:
+    if isinstance(exc, smtplib.SMTPRecipientsRefused):
         codes = sorted({code for code, _ in exc.recipients.values()})
         return UndeliveredError(
             f"the mail server refuses every receiver ({', '.join(map(str, codes))})",
             may_retry=all(code < _PERMANENT for code in codes),
         )
-    except smtplib.SMTPResponseException as exc:
-        return UndeliveredError(
-            f"the mail server says {exc.smtp_code}", may_retry=0 <= exc.smtp_code < _PERMANENT
-        )
-    except ssl.SSLCertVerificationError:
-        return UndeliveredError("the mail server's certificate is not trusted", may_retry=False)
-    except smtplib.SMTPNotSupportedError:
-        return UndeliveredError(
-            "the mail server knows no STARTTLS or no such login; see 'security'", may_retry=False
-        )
-    except (smtplib.SMTPException, OSError, ValueError) as exc:
-        return UndeliveredError(f"no connection, or it broke ({type(exc).__name__})")
+    if exc.smtp_code < 0:
+        return UndeliveredError("no SMTP is spoken on this port; see 'port'", may_retry=False)
+    return UndeliveredError(f"the mail server says {exc.smtp_code}", may_retry=exc.smtp_code < _PERMANENT)
 
 
 def _mail_of(channel: ChannelSettings, message: AlertMessage) -> EmailMessage:

@@ -120,6 +120,19 @@ def _mail_address(address: str) -> str:
     return address
 
 
+def _login_text(text: str) -> str:
+    if not (text.isascii() and text.isprintable()):
+        raise UnquotedError(
+            "holds a line break or a letter that is not ASCII, which no login by SMTP carries"
+        )
+    return text
+
+
+def _password_text(password: SecretText) -> SecretText:
+    _login_text(password.get_secret_value())
+    return password
+
+
 FullAddress = Annotated[SecretAddress, AfterValidator(_full_address)]
 """A whole address, its query included; whoever knows it may post, so it is a secret."""
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
@@ -148,9 +161,9 @@ class ChannelSettings(Settings):
     """Of email: its port; None is 465 for tls, 587 for starttls, 25 for none."""
     security: SmtpSecurity = SmtpSecurity.STARTTLS
     """Of email: tls, starttls or none."""
-    user: str | None = None
+    user: Annotated[str, AfterValidator(_login_text)] | None = None
     """Of email: who logs in; None logs nobody in."""
-    password: SecretText | None = None
+    password: Annotated[SecretText, AfterValidator(_password_text)] | None = None
     """Of email: the password of `user`."""
     sender: MailAddress | None = None
     """Of email: whom it is from."""

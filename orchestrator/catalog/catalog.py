@@ -246,10 +246,10 @@ class Catalog:
         """Return the usable deployments of every mode."""
         return {**self.deployments, **self.embeddings}
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return the names of every model, alias and deployment."""
-        return (*self.models, *self.aliases, *self.served)
+    def unknown(self, what: str, name: str, *others: str) -> str:
+        """Return what is said of a name that no model, alias or deployment has, and none of some others."""
+        aliases = {alias: each.model for alias, each in self.aliases.items()}
+        return unknown(what, name, (*others, *self.models, *self.served), aliases=aliases)
 
     def knows(self, name: str) -> bool:
         """Return whether a model, an alias or a deployment has this name, usable or not."""
@@ -283,7 +283,7 @@ class Catalog:
             none = f"no usable deployment serves model '{model_name}'"
             why = self._why_off(model_name)
             raise UnknownNameError(f"{none}: {why}").told_callers(f"{none}; {_NAME_ANOTHER}")
-        raise UnknownNameError(unknown("model", name, self.names))
+        raise UnknownNameError(self.unknown("model", name))
 
     def model_of(self, name: str) -> str:
         """Return the model that a deployment serves or an alias stands for, else the name itself."""

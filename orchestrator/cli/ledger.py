@@ -278,7 +278,12 @@ def _show_no_ledger(location: str, *, as_json: bool) -> None:
 def _verification_lines(verification: "Verification") -> list[str]:
     from orchestrator.core.money import format_usd
 
-    lines = [", ".join(f"{count:,} {name}" for name, count in verification.rows.items())]
+    counted = [
+        f"{count:,} {'sums of months' if name == 'monthly' else name}"
+        for name, count in verification.rows.items()
+    ]
+    # What was booked, and what is reckoned from it.
+    lines = [", ".join(counted[:-2]), ", ".join(counted[-2:])]
     for name, source in verification.sources.items():
         lines.append(f"  {name}: {count_text(source.attempts, 'attempt')}, {format_usd(source.cost_nusd)}")
     lines += _mistake_lines("counters that differ from their rows", _counter_lines(verification))

@@ -1,11 +1,21 @@
 """A wrong use of the command line as every other error reads: one line, with what is meant."""
 
+import re
 from typing import Any
 
 import typer
 
 from orchestrator.cli.output import CommandError
 from orchestrator.core.unknown_names import hint_for, unknown
+
+_CHECKED = (
+    (re.compile("Input should be a valid integer.*"), "write a whole number"),
+    (re.compile("Input should be a valid number.*"), "write a number"),
+    (re.compile("Input should be greater than or equal to"), "write at least"),
+    (re.compile("Input should be less than or equal to"), "write at most"),
+    (re.compile("Input should be"), "write"),
+)
+"""The words of pydantic, which checks values, and ours."""
 
 
 def usage_error_of(refusal: typer.TyperException) -> CommandError | None:
@@ -26,8 +36,10 @@ def _text_of(refusal: typer.TyperException) -> str:
         return unknown("option", str(option), (name for each in command.params for name in _names_of(each)))
     # The words of a check of ours, by way of pydantic.
     text = refusal.format_message().replace("Value error, ", "").strip().removesuffix(".")
-    commands = getattr(command, "commands", {})
-    return text if not text or not commands or "?" in text else f"{text}{hint_for('', commands)}"
+    for theirs, ours in _CHECKED:
+        text = theirs.sub(ours, text)
+    commands = getattr(command, "commands", {}) if "command" in text.partition(";")[0] else {}
+    return text if not commands or "?" in text else f"{text}{hint_for('', commands)}"
 
 
 def _names_of(parameter: Any) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """What is said of a name that nothing has: the nearest one, or all that there are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches  # noqa: TID251 -- the one place
 
 _SHOWN_MAX = 60
@@ -13,17 +13,20 @@ TIMES_OF_OTHERS = frozenset({"timeout", "timeout_s", "request_timeout", "deadlin
 DEADLINE_HINT = "Did you mean 'deadline_s'? It is in seconds, for all attempts of a request together"
 
 
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
+def unknown(what: str, name: str, known: Iterable[str], *, aliases: Mapping[str, str] | None = None) -> str:
     """Return `unknown use case 'sales'. Did you mean ...?`, or the known names when nothing is close."""
-    return f"unknown {what} '{name[:_SHOWN_MAX]}'{hint_for(name, known)}"
+    return f"unknown {what} '{name[:_SHOWN_MAX]}'{hint_for(name, known, aliases=aliases)}"
 
 
-def hint_for(name: str, known: Iterable[str]) -> str:
-    """Return what follows an unknown name: `. Did you mean 'x'?`, or `; known: x, y`."""
-    names = sorted(known)
+def hint_for(name: str, known: Iterable[str], *, aliases: Mapping[str, str] | None = None) -> str:
+    """Return what follows an unknown name: `. Did you mean 'x'?`, or `; known: x, y`.
+
+    An alias is proposed by what it stands for: most are names of models that are sold no more.
+    """
+    names = sorted((*known, *(aliases or ())))
     close = nearest(name, names)
     if close is not None:
-        return f". Did you mean '{close}'?"
+        return f". Did you mean '{(aliases or {}).get(close, close)}'?"
     if not names:
         return "; none is defined"
     more = f" and {len(names) - _LISTED_MAX} more" if len(names) > _LISTED_MAX else ""

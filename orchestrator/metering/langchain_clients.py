@@ -8,6 +8,7 @@ attempt in the ledger.
 
 import contextlib
 import importlib
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -74,6 +75,12 @@ class _Metered:
     """Checks what a call of a LangChain chat model names, and raises our errors as they were."""
 
     _kind: ProviderKind = PrivateAttr()
+    _tenant: str = PrivateAttr()
+
+    def _get_llm_string(self, stop: Any = None, **kwargs: Any) -> str:
+        # What LangChain's cache of the process (`set_llm_cache`) knows a client by; it knows of no tenants.
+        same: str = super()._get_llm_string(stop=stop, **kwargs)  # type: ignore[misc]
+        return json.dumps([self._tenant, same])
 
     def _generate(
         self, messages: list[BaseMessage], stop: Any = None, run_manager: Any = None, **kwargs: Any
@@ -222,7 +229,8 @@ def native_client(  # noqa: PLR0913 -- one keyword for each independent thing
         client = build(deployment, url, transport, common)
     except _MISTAKES as exc:
         raise _unusable(exc) from exc
-    client._kind = provider.kind  # noqa: SLF001 -- a private attribute of pydantic, set by its own module
+    # Private attributes of pydantic, set by their own module.
+    client._kind, client._tenant = provider.kind, payer.tenant  # noqa: SLF001
     return client
 
 

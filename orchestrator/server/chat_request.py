@@ -149,8 +149,8 @@ def route_of(
         raise forbidden(f"this key may name a use case as 'model', and no other{hint}")
     else:
         if not config.catalog.knows(model):
-            known = (*use_cases_of(config.settings, mode), *config.catalog.names)
-            raise UnknownNameError(unknown("use case or model", model, known))
+            use_cases = use_cases_of(config.settings, mode)
+            raise UnknownNameError(config.catalog.unknown("use case or model", model, *use_cases))
         config.catalog.named(model, mode=mode)
         if use_case is None and mode is Mode.EMBEDDING:
             use_case = embedding_use_case(config.settings)

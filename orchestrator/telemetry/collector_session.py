@@ -11,17 +11,18 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
+from orchestrator.catalog.vendors import is_of_this_machine
 from orchestrator.providers.tls import tls_context
 
 
 class CollectorSession(requests.Session):
-    """A session for one collector, by the proxy of the environment where it names one."""
+    """A session for one collector, by the proxy of the environment, to this machine by none."""
 
     def __init__(self, address: str) -> None:
         """Open nothing yet."""
         super().__init__()
         self.trust_env = False
-        self.proxies = get_environ_proxies(address)
+        self.proxies = {} if is_of_this_machine(address) else get_environ_proxies(address)
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self.mount("https://", _CheckedTls())
 

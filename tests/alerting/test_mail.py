@@ -1,9 +1,11 @@
 """Mail reaches a real SMTP server, over TLS with a password; who hangs, refuses or lies is left in time."""
 
 import asyncio
+import contextlib
 import socket
 import ssl
 import subprocess
+import threading
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -103,8 +105,6 @@ async def test_a_refusal_is_told_by_its_number_alone(server, box, alert, answer,
 
 
 async def test_a_server_that_says_nothing_is_left_in_time_and_no_thread_stays(alert):
-    import threading
-
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,
         pytest.raises(UndeliveredError, match="no answer within"),
@@ -152,3 +152,61 @@ async def test_a_server_without_tls_gets_no_password(server, box, alert):
     with pytest.raises(UndeliveredError, match="STARTTLS"):
         await sent(settings, message_of(alert(), Language.EN))
     assert box.mails == []
+
+
+@pytest.fixture
+def raw():
+    """Servers that welcome with given bytes and answer each line with given bytes, over and over."""
+    opened = []
+
+    def serve(welcome: bytes, answer: bytes = b"") -> int:
+        server = socket.create_server(("127.0.0.1", 0))
+        opened.append(server)
+
+        def talk() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(welcome)
+                connection.recv(100)
+                while answer:
+                    connection.sendall(answer)
+
+        threading.Thread(target=talk, daemon=True).start()
+        return server.getsockname()[1]
+
+    yield serve
+    for server in opened:
+        server.close()
+
+
+async def test_an_answer_without_an_end_is_not_kept(raw, alert):
+    """The library keeps each of its lines: hundreds of megabytes in the time of one try."""
+    port = raw(b"220 hi\r\n", b"250-and so on\r\n" * 100)
+    with pytest.raises(UndeliveredError, match="broke"):
+        await sent(mailed(port, timeout_s=5), message_of(alert(), Language.EN))
+
+
+@pytest.mark.parametrize(
+    ("welcome", "words", "may_retry"),
+    [
+        (b"421 busy\r\n", "says 421", True),
+        (b"554 hush\r\n", "says 554", False),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", "no SMTP", False),
+    ],
+)
+async def test_who_does_not_welcome_is_not_spoken_to(raw, alert, welcome, words, may_retry):
+    with pytest.raises(UndeliveredError, match=words) as refusal:
+        await sent(mailed(raw(welcome)), message_of(alert(), Language.EN))
+    assert refusal.value.may_retry is may_retry
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"security": "tls"}, "no TLS is spoken"),
+        ({"host": "mail..example"}, "cannot be looked up; see 'host'"),
+    ],
+)
+async def test_a_wrong_setting_is_told_by_its_name(server, alert, fields, words):
+    with pytest.raises(UndeliveredError, match=words):
+        await sent(mailed(port_of(server), **fields), message_of(alert(), Language.EN))

@@ -25,6 +25,11 @@ SLACK = {"kind": "slack", "url": "https://hooks.slack.com/services/hush"}
             | {"security": "none", "user": "u", "password": "hush"},
             "needs security tls",
         ),
+        (
+            {"kind": "email", "host": "mx.y", "sender": "a@b.c", "to": ["d@e.f"]}
+            | {"user": "u", "password": "hush của tôi"},
+            "no login by SMTP carries",
+        ),
         ({"kind": "email", "host": "mx.y", "sender": "a@b.c", "to": ["hush\nBcc: x@y.z"]}, "no mail address"),
     ],
 )

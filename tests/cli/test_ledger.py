@@ -57,6 +57,7 @@ def test_a_right_ledger_verifies(run, practice):
     run("ask", "hello")
     ran = run("ledger", "verify")
     assert ran.code == 0
+    assert ran.out.startswith("1 operations, 1 attempts, 0 holds, 0 corrections\n")
     assert "every counter is the sum of its rows" in ran.out
     verification = run("ledger", "verify", "--json").json
     assert verification["counters_are_right"]

@@ -28,3 +28,9 @@ def test_a_name_is_not_repeated_without_end():
     """A caller may send a megabyte as a name."""
     assert len(unknown("model", "x" * 100_000, USE_CASES)) < 200
     assert nearest("x" * 100_000, USE_CASES) is None
+
+
+def test_an_alias_is_proposed_by_what_it_stands_for():
+    """It is the name of a model that is sold no more."""
+    said = unknown("model", "gpt6", ["gpt-6.1-sol"], aliases={"gpt-4": "gpt-6.1-sol"})
+    assert said == "unknown model 'gpt6'. Did you mean 'gpt-6.1-sol'?"

@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.load import dumps
 from langchain_core.messages import HumanMessage
 
@@ -279,13 +280,17 @@ def test_a_variable_that_leads_google_to_another_service_is_refused(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_proxy_that_cannot_be_used_is_told_when_the_client_is_made(
-    practised, monkeypatch: pytest.MonkeyPatch, name: str
+    make_orchestrator, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    address = {"base_url": "http://provider.example/v1"}
+    orchestrator = make_orchestrator(
+        {"providers": dict.fromkeys(("openai", "google", "openrouter"), address)}
+    )
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("http_proxy", "socks5://user:word@127.0.0.1:9")
     with pytest.raises(InvalidRequestError, match="HTTP_PROXY") as caught:
-        practised.native(name)
+        orchestrator.native(name)
     assert "word" not in str(caught.value)
 
 
@@ -627,3 +632,20 @@ def test_a_generation_config_that_is_none_is_told_in_our_words(
     with pytest.raises(InvalidRequestError, match="cannot use what it was given|must be a whole number"):
         practised.native("google/gemini-3.8-flash", tenant="acme").invoke("Hi", generation_config=config)
     assert (practice.requests, standing(practised)) == ((), (0, 0))
+
+
+@pytest.mark.parametrize("made", ["native", "chat_model"])
+def test_langchains_cache_of_the_process_gives_no_tenant_the_answer_of_another(
+    practised, monkeypatch: pytest.MonkeyPatch, made: str
+) -> None:
+    """`set_llm_cache` knows a client by its settings alone, and a tenant is none of a vendor's client."""
+    monkeypatch.setattr("langchain_core.globals._llm_cache", InMemoryCache())
+
+    def asked(tenant: str) -> str:
+        client = getattr(practised, made)(
+            *(("openai/gpt-6-luna",) if made == "native" else ()), tenant=tenant
+        )
+        return str(client.invoke("Where is my order?").id)
+
+    first, again, other = asked("acme"), asked("acme"), asked("lotus")
+    assert first == again != other

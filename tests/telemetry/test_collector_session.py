@@ -22,6 +22,7 @@ def test_a_proxy_of_the_environment_is_used_and_its_exceptions_too(monkeypatch: 
     monkeypatch.setenv("NO_PROXY", "inside.example")
     assert CollectorSession("https://outside.example").proxies["https"] == "http://proxy.example:3128"
     assert not CollectorSession("https://inside.example").proxies
+    assert not CollectorSession("https://127.0.0.1:4318").proxies
 
 
 def test_certificates_are_checked_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:

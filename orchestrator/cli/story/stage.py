@@ -1,7 +1,6 @@
 """The stage of the demo: practice providers on a loopback port, an orchestrator, a new ledger and cache."""
 
 import asyncio
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -70,7 +69,6 @@ def open_stage(*, fast: bool, keep: Path | None, say: Callable[[str], None]) -> 
     Raises:
         CommandError: `keep` is no empty folder.
     """
-    _keep_off_proxies()
     clock = SystemClock()
     with ExitStack() as stack:
         home = _home(keep, stack)
@@ -175,10 +173,3 @@ def _answerer(address: str | None, api_key: str, *, fast: bool) -> tuple[Answere
     model = Generated(address, api_key=api_key)
     asyncio.run(model.warm_up())
     return model, "SmolLM2-135M on this machine"
-
-
-def _keep_off_proxies() -> None:
-    """Let no proxy of the environment stand between this process and its own loopback ports."""
-    for name in ("NO_PROXY", "no_proxy"):
-        named = [host for host in os.environ.get(name, "").split(",") if host]
-        os.environ[name] = ",".join(dict.fromkeys([*named, "127.0.0.1", "localhost"]))

@@ -170,3 +170,9 @@ async def _local_address(attempt: InFlightAttempt, means: Means) -> str:
 
 GUARD = AttemptGuard()
 """One guard serves every dispatch of the process: the attempt comes with the task."""
+
+
+def keep_guard() -> None:
+    """Be among LiteLLM's callbacks: a program that sets its own (`litellm.callbacks = [x]`) takes us out."""
+    if GUARD not in litellm.callbacks:
+        litellm.callbacks = [*litellm.callbacks, GUARD]

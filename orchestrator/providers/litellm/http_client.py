@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 
 from orchestrator.catalog.litellm_prefixes import ClientKind
+from orchestrator.catalog.vendors import is_of_this_machine
 from orchestrator.providers.litellm.body_limit import limit_body
 from orchestrator.providers.litellm.byte_watch import watch_first_byte
 from orchestrator.providers.litellm.outgoing import check_outgoing
@@ -73,6 +75,7 @@ class SendOnceClient(AsyncHTTPHandler):
         # Else LiteLLM takes what SSL_VERIFY and other variables say of checking certificates.
         client = super().create_client(*args, **{**kwargs, "ssl_verify": shared_tls_context("litellm")})
         watch_first_byte(client, self.note_first_byte)
+        _keep_to_proxies(client)
         return client
 
     def note_first_byte(self) -> None:
@@ -128,6 +131,18 @@ class SendOnceClient(AsyncHTTPHandler):
         LiteLLM calls this inside its `except`, so the error is the one being handled.
         """
         raise  # noqa: PLE0704 -- the error being handled by the caller
+
+
+def _keep_to_proxies(client: Any) -> None:
+    """Let the proxies of the environment hold, whatever LiteLLM is told, and none to this machine."""
+    transport = client._transport  # noqa: SLF001 -- httpx tells nobody whom it sends with
+    if not isinstance(transport, LiteLLMAiohttpTransport):
+        return
+
+    async def proxy_of(request: httpx.Request) -> str | None:
+        return None if is_of_this_machine(str(request.url)) else transport._proxy_from_env(request.url)  # noqa: SLF001
+
+    transport._get_proxy_settings = proxy_of  # type: ignore[method-assign]  # noqa: SLF001 -- the only way
 
 
 async def _limit_connect(request: httpx.Request) -> None:

@@ -5,7 +5,7 @@ import importlib
 import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -110,10 +110,11 @@ def _load() -> Any:
     litellm.expose_router_debug_in_errors = False
     litellm.telemetry = False
     litellm.drop_params = True
-    from orchestrator.providers.litellm.hooks import GUARD  # noqa: PLC0415 -- needs LiteLLM's base class
+    from orchestrator.providers.litellm.hooks import keep_guard  # noqa: PLC0415 -- needs LiteLLM's base class
 
-    litellm.callbacks.append(GUARD)
+    keep_guard()
     _keep_from_printing()
+    _keep_from_input_callbacks()
     _keep_from_the_proxy(litellm)
     _keep_from_asking_for_tokens()
     _let_an_answer_repeat_itself()
@@ -137,6 +138,26 @@ def _keep_from_printing() -> None:
             original(payload)  # type: ignore[arg-type]  # as it came
 
     litellm_logging.emit_standard_logging_payload = emit
+
+
+def _keep_from_input_callbacks() -> None:
+    """Let `input_callback` hear nothing of ours: Sentry and loggers of the program get prompt, reply and key.
+
+    `no-log` and `is_internal_call` do not hold for it. Calls of the program go as before.
+    """
+    from litellm.litellm_core_utils.litellm_logging import Logging  # noqa: PLC0415 -- with LiteLLM alone
+
+    from orchestrator.providers.litellm.sending import CURRENT_SENDING  # noqa: PLC0415 -- with LiteLLM alone
+
+    def of_others(original: Callable[..., None]) -> Callable[..., None]:
+        def tell(self: Logging, *args: Any, **kwargs: Any) -> None:
+            if CURRENT_SENDING.get() is None:
+                original(self, *args, **kwargs)
+
+        return tell
+
+    Logging.pre_call = of_others(Logging.pre_call)  # type: ignore[method-assign]
+    Logging.post_call = of_others(Logging.post_call)  # type: ignore[method-assign]
 
 
 def _keep_from_the_proxy(litellm: Any) -> None:

@@ -87,9 +87,12 @@ class LiteLLMTransport:
 
     async def _ask(self, sending: Sending) -> ProviderAnswer:
         router = self._router.built()
-        # LiteLLM's own context variable, which takes seconds to import, hence not at the head.
+        # What needs LiteLLM takes seconds to import, hence not at the head.
         from litellm._internal_context import is_internal_call  # noqa: PLC0415
 
+        from orchestrator.providers.litellm.hooks import keep_guard  # noqa: PLC0415
+
+        keep_guard()
         sending.means = Means(self._local_model, self._connections.client())
         # LiteLLM marks with it the calls that it makes for another call's sake, which is what an attempt is.
         # It then writes no traceback and no payload for log callbacks; the ledger has the record.
@@ -137,6 +140,8 @@ def _arguments(attempt: InFlightAttempt, source: AttemptSource) -> dict[str, Any
         "num_retries": 0,
         # LiteLLM's own logging is not used and costs a fifth of a call.
         "no-log": True,
+        # A cache that the program has set for its own calls (`litellm.cache`) knows no tenants.
+        "cache": {"no-cache": True, "no-store": True},
         **outbound.parameters,
     }
     if source.streams:

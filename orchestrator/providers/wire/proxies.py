@@ -1,4 +1,4 @@
-"""Which proxy a request goes through, by HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+"""Which proxy a request goes through, by HTTP_PROXY, HTTPS_PROXY and NO_PROXY; to this machine itself none.
 
 aiohttp's own `trust_env` is not used: it would also read ~/.netrc and replace the key by what stands there.
 """
@@ -9,6 +9,7 @@ from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 
+from orchestrator.catalog.vendors import is_of_this_machine
 from orchestrator.core.http_text import fault_of_address
 from orchestrator.providers.wire.outbound import UnsendableError
 
@@ -45,7 +46,8 @@ class ProxiesOfEnvironment:
     def _look_up(self, scheme: str, host: str) -> Proxy | None:
         named = scheme if self._addresses.get(scheme) else "all"
         address = self._addresses.get(named)
-        if not address or proxy_bypass(host):
+        # A proxy would ask itself: the model on board is on this machine, and so may be Ollama or a gateway.
+        if not address or is_of_this_machine(f"{scheme}://{host}") or proxy_bypass(host):
             return None
         protocol, _, rest = address.rpartition("://")
         credentials, _, place = rest.rpartition("@")

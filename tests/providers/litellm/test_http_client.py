@@ -52,6 +52,28 @@ async def test_the_sdk_on_the_same_connections_follows_none_either() -> None:
     assert (len(elsewhere.asked), elsewhere.reached) == (1, [])
 
 
+async def test_a_proxy_of_the_environment_holds_whatever_litellm_is_told(monkeypatch) -> None:
+    """With its variable the key went to the provider itself, past the proxy."""
+    monkeypatch.setenv("DISABLE_AIOHTTP_TRUST_ENV", "True")
+    client = SendOnceClient()
+    with redirecting() as proxy:
+        proxy.location = ""
+        monkeypatch.setenv("http_proxy", proxy.url)
+        with pytest.raises(httpx.HTTPStatusError):
+            await client.post(url="http://provider.example/v1/chat", json={})
+    await client.close()
+    assert len(proxy.asked) == 1
+
+
+async def test_what_this_machine_answers_itself_goes_through_no_proxy(monkeypatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    client = SendOnceClient()
+    with redirecting() as gateway, pytest.raises(httpx.HTTPStatusError):
+        await client.post(url=gateway.url, json={})
+    await client.close()
+    assert gateway.asked == ["/v1"]
+
+
 @pytest.mark.parametrize(
     ("set_s", "expected_s"),
     [

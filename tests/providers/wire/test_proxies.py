@@ -29,7 +29,7 @@ def test_each_scheme_has_its_own(monkeypatch, name) -> None:
     proxy = proxy_of("https://api.openai.com/v1")
     assert proxy is not None
     assert (proxy.url, proxy.headers) == ("http://proxy.vn:3128", None)
-    assert (proxy_of("http://127.0.0.1:1/v1") is None) is (name != "all_proxy")
+    assert (proxy_of("http://gateway.vn/v1") is None) is (name != "all_proxy")
 
 
 def test_name_and_password_are_told_to_the_proxy_and_stand_in_no_address(monkeypatch) -> None:
@@ -46,6 +46,15 @@ def test_hosts_that_shall_be_reached_directly_are(monkeypatch, bypass) -> None:
     monkeypatch.setenv("no_proxy", bypass)
     assert proxy_of("https://api.openai.com/v1") is None
     assert bypass == "*" or proxy_of("https://openrouter.ai/api/v1") is not None
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8080/v1", "http://localhost:11434", "http://[::1]:1"])
+def test_what_this_machine_answers_itself_goes_through_none(monkeypatch, address) -> None:
+    """The proxy got the prompts and the key of the model on board, and could not reach it."""
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://proxy.vn:3128")
+    assert proxy_of(address) is None
+    assert proxy_of("http://127.0.0.1.example.com") is not None
 
 
 @pytest.mark.parametrize(
