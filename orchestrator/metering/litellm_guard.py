@@ -23,7 +23,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.service_tiers import tier_percent
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import AttemptFailedError, BilledUsage
+from orchestrator.core.provider_answer import AttemptFailedError, BilledUsage, stated_name
 from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.core.reply import Usage
 from orchestrator.metering.first_byte import CURRENT_METERED
@@ -278,7 +278,7 @@ def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | No
     billed = BilledUsage(counted.usage, counted.reported_cost_nusd, counted.fee_nusd, tier)
     heard = sending.leave.answer if sending.leave is not None else None
     sending.billed = billed if heard is None else replace(_billed_by(heard), service_tier=tier)
-    sending.upstream_id = getattr(answer, "id", None) or None
+    sending.upstream_id = stated_name(getattr(answer, "id", None))
 
 
 def _check_heard(sending: MeteredSend) -> None:

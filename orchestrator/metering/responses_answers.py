@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError, stated_name
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.failures import failure_of_error
 from orchestrator.providers.wire.sse import SentEvent
@@ -97,14 +97,14 @@ class ResponsesReader:
 
 def _answer_of(response: Mapping[str, Any]) -> ProviderAnswer:
     counted = read_openai_usage(_chat_usage(response.get("usage")), reports_cost=False)
-    upstream_id, tier = response.get("id"), response.get("service_tier")
+    tier = response.get("service_tier")
     answer = ProviderAnswer(
         text="",
         tool_calls=(),
         finish_reason="",
         usage=counted.usage,
         reported_cost_nusd=None,
-        upstream_id=upstream_id if isinstance(upstream_id, str) else None,
+        upstream_id=stated_name(response.get("id")),
         service_tier=tier if isinstance(tier, str) else None,
     )
     if response.get("error"):
