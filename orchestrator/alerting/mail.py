@@ -20,8 +20,14 @@ _PERMANENT = 500
 _REPLIES_BYTES_MAX = 64 * 1024
 """Of all that a mail server says in one conversation; an honest one says some hundreds."""
 _WELCOME = 220
+_CERTIFICATES = {
+    9: "is not valid yet; look at its dates and at this machine's clock",
+    10: "has expired; its owner must renew it",
+    62: "is of another name; see 'host'",
+    64: "is of another name; see 'host'",
+}
+"""What OpenSSL's checks of a certificate found, by their numbers; of any other it is not trusted."""
 _BROKEN: tuple[tuple[type[Exception], str, bool], ...] = (
-    (ssl.SSLCertVerificationError, "the mail server's certificate is not trusted", False),
     (ssl.SSLError, "no TLS is spoken on this port, or another kind; see 'security' and 'port'", True),
     (socket.gaierror, "the mail server's name cannot be looked up; see 'host'", True),
     (UnicodeError, "the mail server's name cannot be looked up; see 'host'", True),
@@ -141,6 +147,9 @@ def _outcome_of(sending: _Sending) -> str | UndeliveredError:
         return sending.talk()
     except (smtplib.SMTPRecipientsRefused, smtplib.SMTPResponseException) as exc:
         return _refusal(exc)
+    except ssl.SSLCertVerificationError as exc:
+        fault = _CERTIFICATES.get(exc.verify_code, "is not trusted")
+        return UndeliveredError(f"the mail server's certificate {fault}", may_retry=False)
     except (smtplib.SMTPException, OSError, ValueError) as exc:
         return next(
             (

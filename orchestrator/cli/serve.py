@@ -93,7 +93,7 @@ def _serve_inherited(session: CliSession, settings: "ServerSettings", socket_num
 
     with socket.socket(fileno=socket_number) as listener, session.orchestrator(watch=True) as orchestrator:
         listener.setblocking(False)
-        serve_until_stopped(orchestrator, settings, listener)
+        serve_until_stopped(orchestrator, settings, listener, beside_others=True)
 
 
 def _serve_with_workers(session: CliSession, settings: "ServerSettings", count: int) -> None:

@@ -6,6 +6,27 @@ from urllib.parse import urlsplit
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _NOT_IN_HEADER = re.compile(r"[^\t\x20-\x7e]")
 _NOT_IN_KEY = re.compile(r"[^\x21-\x7e]|\A[\"'`]|[\"'`]\Z")
+_NO_KEYS = (
+    (r"\A[{[]", "is JSON; write the key alone that stands in it"),
+    (
+        r"(?i)\A\w*(?:key|token|secret)\w*[=:]",
+        "begins with a variable's name; write what stands behind it, alone",
+    ),
+    (
+        r"\A(?:\$\{?[A-Z_]\w*\}?|%\w+%|<.*>)\Z",
+        "is a name in whose place a key belongs, and nobody filled it in",
+    ),
+    *(
+        (placeholder, "is the placeholder of an example; write a key, or leave it empty")
+        for placeholder in (
+            r"(?i)\A(?:[a-z0-9]+[-_])*(?:your|insert|paste|replace|change)[\w-]*(?:key|token|secret|here|me)\Z",
+            r"(?i)[-_](?:key|token)[-_]here\Z",
+            r"\.{3}\Z",
+            r"(?i)\A(?:[a-z0-9]{1,8}[-_])*x{3,}\Z",
+        )
+    ),
+)
+"""What stands where a key belongs, and what is said of it."""
 _NOT_IN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 _OF_EACH_MESSAGE = frozenset(
     {
@@ -41,6 +62,9 @@ def fault_of_header(value: str) -> str | None:
 
 def fault_of_key(key: str) -> str | None:
     """Return what is wrong with an API key, None where nothing is."""
+    for pattern, fault in _NO_KEYS:
+        if re.search(pattern, key):
+            return fault
     return _fault(key, _NOT_IN_KEY, "cannot stand in a key; was it copied with something around it?")
 
 

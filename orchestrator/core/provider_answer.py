@@ -8,6 +8,17 @@ from orchestrator.core.failures import Failure
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.reply import ToolCall, Usage
 
+_NAME_LETTERS_MAX = 256
+
+
+def stated_name(value: Any) -> str | None:
+    """Return an id, a model or a tier as a provider names it; None where it is no name that may be kept.
+
+    It goes into the ledger, replies and traces, and the provider decides what stands in it.
+    """
+    is_name = isinstance(value, str) and 0 < len(value) <= _NAME_LETTERS_MAX and value.isprintable()
+    return value if is_name else None
+
 
 @dataclass(frozen=True, slots=True)
 class BilledUsage:

@@ -146,7 +146,7 @@ def _address_of(kind: ProviderKind, stated: str | None, client: Any) -> str | No
 
 
 def bounded(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments with an output limit, and with the usage asked for at the end of a stream.
+    """Return the arguments with an output limit, past any cache, and with the usage asked for in a stream.
 
     Raises:
         InvalidRequestError: an argument takes the bound away.
@@ -170,7 +170,8 @@ def bounded(kwargs: Mapping[str, Any]) -> dict[str, Any]:
             "litellm.model_fallbacks makes LiteLLM ask other models within one call, without an end; set it to "
             "None and fallbacks on litellm.Router"
         )
-    whole = dict(kwargs)
+    # `litellm.cache` knows no tenants, and what came out of it would be booked like a send.
+    whole = {**kwargs, "caching": False, "cache": {"no-cache": True, "no-store": True}}
     if not any(kwargs.get(name) for name in LIMITS):
         whole["max_tokens"] = DEFAULT_MAX_TOKENS
     if kwargs.get("stream"):

@@ -24,7 +24,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.service_tiers import tier_percent
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import AttemptFailedError, BilledUsage
+from orchestrator.core.provider_answer import AttemptFailedError, BilledUsage, stated_name
 from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.core.reply import Usage
 from orchestrator.metering.first_byte import CURRENT_METERED
@@ -302,7 +302,7 @@ def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | No
     if heard is not None:
         billed = _billed_by(heard, sending)
     sending.billed = replace(billed, service_tier=tier)
-    sending.upstream_id = getattr(answer, "id", None) or None
+    sending.upstream_id = stated_name(getattr(answer, "id", None))
     _keep_id(sending)
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError, stated_name
 from orchestrator.core.reply import Delta
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.failures import failure_of_error
@@ -139,8 +139,7 @@ def _answer_of(response: Mapping[str, Any]) -> ProviderAnswer:
 
 
 def _id_of(response: Any) -> str | None:
-    name = response.get("id") if isinstance(response, Mapping) else None
-    return name if isinstance(name, str) else None
+    return stated_name(response.get("id")) if isinstance(response, Mapping) else None
 
 
 def _check_end(response: Mapping[str, Any], answer: ProviderAnswer) -> None:

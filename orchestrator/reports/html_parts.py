@@ -26,7 +26,7 @@ dt { color: var(--soft); } dd { margin: 0; font-size: 1.15rem; font-weight: 600;
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th { text-align: left; font-weight: 600; white-space: nowrap; }
 th, td { padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td:first-child { overflow-wrap: anywhere; min-width: 14rem; }
+td:where(:not(.n)) { overflow-wrap: anywhere; min-width: 6rem; } td:first-child { min-width: 14rem; }
 .prose td { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 12rem; } .prose td:first-child { min-width: 6rem; }
 td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 @media screen and (max-width: 34rem) { table, tbody, tr { display: block; } tr:has(> th) { display: none; }

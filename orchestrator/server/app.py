@@ -5,7 +5,7 @@ Others add routes: `build_app(..., routes=[...])`. A route that a key must open 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -31,11 +31,12 @@ from orchestrator.server.feedback import take_feedback
 from orchestrator.server.ledger_look import LedgerLook
 from orchestrator.server.metrics import Metrics
 from orchestrator.server.model_list import list_models, show_model
+from orchestrator.server.start import Start, Waiting
 
 _PATHS = "/v1/chat/completions, /v1/embeddings, /v1/models, /v1/feedback, /dashboard, /metrics, /healthz and /readyz"
 
 
-def build_app(
+def build_app(  # noqa: PLR0913 -- one keyword for each independent thing
     orchestrator: Orchestrator,
     settings: ServerSettings,
     keys: KeyRing,
@@ -43,32 +44,42 @@ def build_app(
     clock: Clock | None = None,
     routes: Sequence[BaseRoute] = (),
     duties: Duties | None = None,
+    load: Callable[[], None] | None = None,
+    on_failed_start: Callable[[BaseException], None] | None = None,
 ) -> Starlette:
     """Return the application for an orchestrator, which it warms up when it starts and closes at its end.
 
-    `duties` are begun and ended with it.
+    `duties` are begun and ended with it. `load` stands in the place of the warm-up. With `on_failed_start`
+    it takes requests from the beginning, and they wait until it is warm.
     """
     clock = clock or SystemClock()
     door = Door(
         orchestrator, settings, Callers(keys, settings, clock), clock, LedgerLook(orchestrator, clock)
     )
 
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await asyncio.to_thread(orchestrator.warm_up)
+    async def open_all() -> None:
+        await asyncio.to_thread(load or orchestrator.warm_up)
         if duties is not None:
             duties.begin()
         door.is_ready = True
+
+    start = Start(open_all, on_failed_start)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await start.begin()
         try:
             yield
         finally:
+            # What it opens must be there to be closed.
+            await start.is_done()
             door.is_ready = False
             await asyncio.to_thread(orchestrator.close if duties is None else duties.end)
 
     handlers: dict[Any, Any] = {HTTPException: _no_route}
     app = Starlette(
         routes=[*_own_routes(door), *routes],
-        middleware=[Middleware(Edge, clock=clock)],
+        middleware=[Middleware(Edge, clock=clock), Middleware(Waiting, start=start)],
         exception_handlers=handlers,
         lifespan=lifespan,
     )
@@ -97,7 +108,7 @@ async def _readyz(request: Request) -> Response:
     """Answer 200 while requests can be served: between warm-up and end, with a ledger that can be used."""
     door = door_of(request)
     if not door.is_ready:
-        return JSONResponse({"status": "not ready"}, 503)
+        return JSONResponse({"status": "not ready", "reason": "starting or stopping"}, 503)
     if not await door.ledger_look.is_usable():
         return JSONResponse({"status": "not ready", "reason": "the ledger cannot be used"}, 503)
     return JSONResponse({"status": "ready"})

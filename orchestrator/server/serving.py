@@ -111,27 +111,48 @@ def server_of(app: ASGIApp, settings: ServerSettings) -> uvicorn.Server:
 
 
 def serve_until_stopped(
-    orchestrator: Orchestrator, settings: ServerSettings, listener: socket.socket
+    orchestrator: Orchestrator,
+    settings: ServerSettings,
+    listener: socket.socket,
+    *,
+    beside_others: bool = False,
 ) -> None:
     """Serve an orchestrator on a socket until SIGTERM or Ctrl-C, in a process that does nothing else.
 
-    A clean stop is no error. What is loaded when it begins stays until the end, so the garbage collector
-    is told to leave it alone.
+    A clean stop is no error. While it loads, `/healthz` and `/readyz` answer and every other request waits.
+    `beside_others`, that take what waits in the socket, it takes nothing until it has loaded.
 
     Raises:
-        ConfigError: the telemetry that config.yaml asks for is not installed.
+        ConfigError: the telemetry that config.yaml asks for is not installed, or what it needs cannot be
+            loaded; nothing was served.
     """
     # From here on it counts what is booked, also while it warms up.
     routes = dashboard_routes(orchestrator, clock=SystemClock())
     duties = Duties(orchestrator)
-    orchestrator.warm_up()
-    gc.collect()
-    gc.freeze()
+
+    def load() -> None:
+        orchestrator.warm_up()
+        # What is there by now stays until the end.
+        gc.collect()
+        gc.freeze()
+
+    if beside_others:
+        load()
     keys = KeyRing(KeyFolder(settings.keys_path), clock=SystemClock())
     in_flight = orchestrator.config.settings.overload.in_flight
     room = room_for_connections(settings.connections, in_flight=in_flight)
     settings = settings.model_copy(update={"connections": room})
-    server = server_of(build_app(orchestrator, settings, keys, routes=routes, duties=duties), settings)
+    failures: list[BaseException] = []
+
+    def end(failure: BaseException) -> None:
+        failures.append(failure)
+        server.should_exit = True
+
+    app = build_app(
+        orchestrator, settings, keys, routes=routes, duties=duties, load=load,
+        on_failed_start=None if beside_others else end,
+    )  # fmt: skip
+    server = server_of(app, settings)
     # uvicorn raises the signal again once it has stopped.
     before = {number: signal.signal(number, _ignored) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -139,6 +160,8 @@ def serve_until_stopped(
     finally:
         for number, previous in before.items():
             signal.signal(number, previous)
+    for failure in failures:
+        raise failure
 
 
 def _ignored(_number: int, _frame: object) -> None:

@@ -6,10 +6,16 @@ import socket
 import ssl
 import subprocess
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from orchestrator.alerting.channels import send
 from orchestrator.alerting.messages import message_of
@@ -145,6 +151,48 @@ async def test_over_starttls_a_password_logs_in_where_the_certificate_is_trusted
     finally:
         controller.stop()
     assert (passwords, len(box.mails)) == ([b"hush"], 1)
+
+
+def certificate_of(folder, *, name, days):
+    """Return a key and a certificate of a name, valid from `days[0]` to `days[1]` days from now."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    subject, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now + timedelta(days=days[0]))
+        .not_valid_after(now + timedelta(days=days[1]))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / "key.pem", folder / "cert.pem"
+    paths[0].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    paths[1].write_bytes(made.public_bytes(Encoding.PEM))
+    return paths
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "told"),
+    [
+        ("localhost", (-9, -2), "certificate has expired"),
+        ("localhost", (2, 9), "certificate is not valid yet"),
+        ("mail.example", (-2, 9), "certificate is of another name; see 'host'"),
+    ],
+)
+async def test_what_is_wrong_with_a_certificate_is_said(box, alert, tmp_path, monkeypatch, name, days, told):
+    """Each was `not trusted`, and its issuer is."""
+    key, certificate = certificate_of(tmp_path, name=name, days=days)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    controller = FreePort(box, hostname="127.0.0.1", port=0, tls_context=context, require_starttls=True)
+    controller.start()
+    try:
+        settings = mailed(port_of(controller), host="localhost", security="starttls")
+        with pytest.raises(UndeliveredError, match=told):
+            await sent(settings, message_of(alert(), Language.EN))
+    finally:
+        controller.stop()
+    assert box.mails == []
 
 
 async def test_a_server_without_tls_gets_no_password(server, box, alert):

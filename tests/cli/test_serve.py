@@ -143,6 +143,37 @@ def test_workers_that_all_cannot_serve_end_with_what_is_wrong(with_workers, tmp_
 
 
 @pytest.mark.timeout(LONG_S * 2)
+def test_one_process_lives_while_it_loads_and_ends_where_it_cannot(tmp_path, monkeypatch, practice):
+    broken = f"""
+import pathlib, time
+while not pathlib.Path({str(tmp_path / "go")!r}).exists(): time.sleep(0.01)
+raise ImportError('libfoo.so.1: cannot open shared object file')
+"""
+    (tmp_path / "litellm.py").write_text(broken)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(tmp_path), str(ROOT))))
+    port = free_port()
+    command = [sys.executable, "-P", "-m", "orchestrator", "serve", "--port", str(port)]
+    address, ends = f"http://127.0.0.1:{port}", time.monotonic() + LONG_S
+    with (
+        subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server,
+        httpx.Client(base_url=address, timeout=LONG_S, trust_env=False) as client,
+    ):
+        while True:
+            try:
+                assert client.get("/healthz").status_code == 200
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < ends
+                time.sleep(0.05)
+        assert client.get("/readyz").status_code == 503
+        (tmp_path / "go").touch()
+        lines = server.communicate(timeout=LONG_S)[1].splitlines()
+    assert server.returncode == 2
+    assert "libfoo.so.1" in lines[-1]
+    assert "requirements.lock" in lines[-1]
+
+
+@pytest.mark.timeout(LONG_S * 2)
 def test_workers_share_one_port_and_one_ledger_and_stop_after_what_runs_has_ended(
     with_workers, practice, home, run, monkeypatch
 ):

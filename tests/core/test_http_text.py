@@ -50,6 +50,57 @@ def test_a_key_does_not_keep_the_quotes_of_its_file(key: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        ("OPENAI_API_KEY=sk-0123", "begins with a variable's name"),
+        ("api_key:sk-0123", "begins with a variable's name"),
+        ('{"key":"sk-0123"}', "is JSON"),
+        *(
+            (key, "is the placeholder of an example")
+            for key in (
+                *(
+                    "your-api-key",
+                    "YOUR_API_KEY",
+                    "your_openai_api_key_here",
+                    "sk-or-v1-your-key",
+                    "changeme",
+                ),
+                *(
+                    "replace-me",
+                    "insert-key-here",
+                    "api-key-here",
+                    "...",
+                    "sk-...",
+                    "AIza...",
+                    "sk-xxxx",
+                    "xxx",
+                ),
+            )
+        ),
+        *(
+            (key, "is a name in whose place a key belongs")
+            for key in ("$OPENAI_API_KEY", "${OPENAI_API_KEY}", "%OPENAI_API_KEY%", "<api-key>")
+        ),
+    ],
+)
+def test_what_stands_in_the_place_of_a_key_is_none(key: str, fault: str) -> None:
+    told = str(fault_of_key(key))
+    assert told.startswith(fault)
+    assert key == "..." or key not in told
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("EMPTY", "none", "dummy", "test", "x", "xx", "ollama", "lm-studio", "key", "sk-1234", "not-needed"),
+        *("AIzaSyD-abc_defYourKey", "sk-proj-a_b-c_T3BlbkFJ", "abc==", "123:ABC-def", "$ecret1", "xai-abcx"),
+    ],
+)
+def test_words_that_a_server_of_ones_own_takes_are_keys(key: str) -> None:
+    assert fault_of_key(key) is None
+
+
+@pytest.mark.parametrize(
     "address",
     ["http://a", "https://a.b:1/v1/", "http://[::1]:8/v1", "https://münchen.de", "https://a/models"],
 )

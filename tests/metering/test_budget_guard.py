@@ -107,6 +107,30 @@ def sources(guard: BudgetGuard) -> list[str]:
     ]
 
 
+@pytest.fixture
+def cache_of_the_program() -> Iterator[litellm.Cache]:
+    """What `litellm.enable_cache()` makes."""
+    litellm.enable_cache()
+    yield litellm.cache
+    litellm.disable_cache()
+
+
+@pytest.mark.parametrize("asked", [{}, {"caching": True}, {"cache": {"ttl": 60}}])
+async def test_no_tenant_is_answered_out_of_litellms_cache(
+    guard: BudgetGuard, practice: PracticeServer, to, cache_of_the_program, asked
+) -> None:
+    """It knows no tenants: one got what another was answered, and paid for it."""
+    for tenant in ("acme", "globex"):
+        arguments = to(MODELS[0], metadata={"orchestrator": {"tenant": tenant}}, **asked)
+        await litellm.acompletion(**arguments)
+        await asyncio.to_thread(litellm.completion, **arguments)
+        async for _ in await litellm.acompletion(**arguments, stream=True):
+            pass
+        await asyncio.to_thread(lambda: list(litellm.completion(**arguments, stream=True)))  # noqa: B023 -- waited for
+    assert practice.bill.count() == 8
+    assert not cache_of_the_program.cache.cache_dict
+
+
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("how", ["acompletion", "astream", "completion", "stream"])
 async def test_every_way_of_calling_is_booked_as_the_provider_bills_it(

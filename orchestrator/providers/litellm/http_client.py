@@ -6,10 +6,12 @@ It also follows redirects, which take the prompt and every header but one, Googl
 that nobody configured; here a redirect is a failure.
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import httpx
+import litellm
 from litellm.llms.custom_httpx.aiohttp_transport import LiteLLMAiohttpTransport
 from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
 from openai import AsyncAzureOpenAI, AsyncOpenAI
@@ -26,6 +28,8 @@ from orchestrator.providers.litellm.sse_check import checked
 from orchestrator.providers.openai_sdk import from_no_environment
 from orchestrator.providers.tls import shared_tls_context
 from orchestrator.providers.wire import sessions
+from orchestrator.providers.wire.outbound import UnsendableError
+from orchestrator.providers.wire.proxies import ProxiesOfEnvironment
 
 _REFUSED_FROM = 300
 _OPENAI_URL = "https://api.openai.com/v1"
@@ -72,10 +76,17 @@ class SendOnceClient(AsyncHTTPHandler):
 
     def create_client(self, *args: Any, **kwargs: Any) -> Any:
         """Return the client of httpx to send through; LiteLLM makes another one once it has closed it."""
-        # Else LiteLLM takes what SSL_VERIFY and other variables say of checking certificates.
-        client = super().create_client(*args, **{**kwargs, "ssl_verify": shared_tls_context("litellm")})
+        # Else LiteLLM takes what SSL_VERIFY and other variables say of checking certificates, and with
+        # DISABLE_AIOHTTP_TRANSPORT httpx, which asks proxies for this machine too.
+        context = shared_tls_context("litellm")
+        certificate = os.getenv("SSL_CERTIFICATE", litellm.ssl_certificate)
+        if certificate:
+            # A gateway may want to see it, as LiteLLM documents it.
+            context.load_cert_chain(certificate)
+        self.transport = self.create_aiohttp_transport(ssl_context=context)
+        _keep_to_proxies(self.transport)
+        client = super().create_client(*args, **kwargs)
         watch_first_byte(client, self.note_first_byte)
-        _keep_to_proxies(client)
         return client
 
     def note_first_byte(self) -> None:
@@ -133,16 +144,25 @@ class SendOnceClient(AsyncHTTPHandler):
         raise  # noqa: PLE0704 -- the error being handled by the caller
 
 
-def _keep_to_proxies(client: Any) -> None:
+def _keep_to_proxies(transport: LiteLLMAiohttpTransport) -> None:
     """Let the proxies of the environment hold, whatever LiteLLM is told, and none to this machine."""
-    transport = client._transport  # noqa: SLF001 -- httpx tells nobody whom it sends with
-    if not isinstance(transport, LiteLLMAiohttpTransport):
-        return
+    proxies = ProxiesOfEnvironment()
 
     async def proxy_of(request: httpx.Request) -> str | None:
+        _check_proxy(proxies, request)
         return None if is_of_this_machine(str(request.url)) else transport._proxy_from_env(request.url)  # noqa: SLF001
 
     transport._get_proxy_settings = proxy_of  # type: ignore[method-assign]  # noqa: SLF001 -- the only way
+
+
+def _check_proxy(proxies: ProxiesOfEnvironment, request: httpx.Request) -> None:
+    try:
+        proxies.for_url(str(request.url))
+    except UnsendableError as error:
+        sending = CURRENT_SENDING.get()
+        if sending is not None and sending.source.current is not None:
+            sending.source.current.remark(str(error))
+        raise
 
 
 async def _limit_connect(request: httpx.Request) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from orchestrator.core.call_ids import TakenIds
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError, stated_name
 from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta
 from orchestrator.core.visible_text import shows_something
 from orchestrator.providers.litellm.thoughts import Thoughts
@@ -48,7 +48,7 @@ def read_answer(response: Any, *, reports_cost: bool) -> ProviderAnswer:
     finish_reason = str(getattr(choices[0], "finish_reason", None) or "stop")
     counted = counted_usage(getattr(response, "usage", None), reports_cost=reports_cost)
     counted = counted.of(says_something(response))
-    upstream_id, thoughts = _text(getattr(response, "id", None)), Thoughts()
+    upstream_id, thoughts = stated_name(getattr(response, "id", None)), Thoughts()
     thoughts.add(message)
     answer = ProviderAnswer(
         text=_text(getattr(message, "content", None)),
@@ -57,7 +57,7 @@ def read_answer(response: Any, *, reports_cost: bool) -> ProviderAnswer:
         usage=counted.usage,
         reported_cost_nusd=counted.reported_cost_nusd,
         fee_nusd=counted.fee_nusd,
-        upstream_id=upstream_id or None,
+        upstream_id=upstream_id,
         reasoning=_text("".join(thoughts.texts)),
         reasoning_details=tuple(thoughts.blocks),
     )
@@ -146,7 +146,7 @@ class StreamedAnswer:
         Raises:
             UnreadableAnswerError: the chunk says that the provider broke off with an error.
         """
-        self.upstream_id = self.upstream_id or _text(getattr(chunk, "id", None)) or None
+        self.upstream_id = self.upstream_id or stated_name(getattr(chunk, "id", None))
         usage = getattr(chunk, "usage", None)
         if usage is not None:
             self.usage = usage
@@ -215,7 +215,7 @@ def _made_id(upstream_id: str | None, place: int) -> str:
     return f"call_{upstream_id}_{place}" if upstream_id else f"call_{place}"
 
 
-def _tool_calls(message: Any, upstream_id: str) -> tuple[ToolCall, ...]:
+def _tool_calls(message: Any, upstream_id: str | None) -> tuple[ToolCall, ...]:
     calls: list[ToolCall] = []
     ids = TakenIds()
     for place, call in enumerate(getattr(message, "tool_calls", None) or ()):

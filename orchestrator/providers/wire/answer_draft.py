@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError, stated_name
 from orchestrator.core.reply import ToolCall
 from orchestrator.providers.wire.answer_checks import call_in_text, check_says_something, unreadable
 from orchestrator.providers.wire.finish_reasons import FAILED, UNKNOWN, UNKNOWN_FINISH, native_finish
@@ -23,8 +23,6 @@ from orchestrator.providers.wire.usage_reading import (
 from orchestrator.providers.wire.wire_json import event_objects, index_of
 
 _NOT_WHOLE = frozenset({"length", "content_filter"})
-NAME_LETTERS_MAX = 256
-"""Of an id, a model or a tier that is believed and kept."""
 CUT_BY_THOUGHT = "the limit of output tokens was used up before the first word; raise max_tokens, or the model's reasoning_tokens"
 LEFT_OUT_FILE = "a picture or another file of the answer is left out; a reply has text and tool calls"
 LEFT_OUT_CODE = "code that the provider ran is left out, and what came of it; a reply has text and tool calls"
@@ -116,9 +114,9 @@ class AnswerDraft:
 
         Of the tier it is the last one, which a stream may say in any of its pieces.
         """
-        self.upstream_id = self.upstream_id or _name(upstream_id)
-        self.served_model = self.served_model or _name(served_model)
-        self.service_tier = _name(service_tier) or self.service_tier
+        self.upstream_id = self.upstream_id or stated_name(upstream_id)
+        self.served_model = self.served_model or stated_name(served_model)
+        self.service_tier = stated_name(service_tier) or self.service_tier
 
     def take_place(self, index: Any) -> None:
         """Note which answer a piece belongs to: one is asked for, and two must not be mixed.
@@ -300,8 +298,3 @@ def _belong_together(block: Mapping[str, Any], piece: Mapping[str, Any]) -> bool
     if piece.get("type") == "reasoning.encrypted":
         return False
     return all(block.get(name) == piece.get(name) for name in ("type", "index"))
-
-
-def _name(value: Any) -> str | None:
-    is_name = isinstance(value, str) and 0 < len(value) <= NAME_LETTERS_MAX and value.isprintable()
-    return value if is_name else None

@@ -19,10 +19,9 @@ from urllib.parse import quote
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.embedding import Vector
 from orchestrator.core.failures import FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError, stated_name
 from orchestrator.providers.openrouter import token_costs_only
 from orchestrator.providers.wire.answer_checks import unreadable
-from orchestrator.providers.wire.answer_draft import NAME_LETTERS_MAX
 from orchestrator.providers.wire.error_bodies import error_in
 from orchestrator.providers.wire.failures import failure_of_error
 from orchestrator.providers.wire.outbound import OutboundRequest, is_openai_itself
@@ -105,8 +104,8 @@ def read_embeddings(body: bytes, outbound: OutboundRequest, form: EmbeddingForma
         finish_reason="stop",
         usage=counted.usage,
         reported_cost_nusd=counted.reported_cost_nusd,
-        upstream_id=_name(data.get("id")),
-        served_model=_name(data.get("model")),
+        upstream_id=stated_name(data.get("id")),
+        served_model=stated_name(data.get("model")),
         fee_nusd=counted.fee_nusd,
     )
     error = error_in(data, answers=bool(data.get("data") or data.get("embeddings")))
@@ -219,8 +218,3 @@ def _input_alone(counted: CountedUsage) -> CountedUsage:
 
 def _gemini_name(outbound: OutboundRequest) -> str:
     return outbound.upstream if "/" in outbound.upstream else f"models/{outbound.upstream}"
-
-
-def _name(value: Any) -> str | None:
-    is_name = isinstance(value, str) and 0 < len(value) <= NAME_LETTERS_MAX and value.isprintable()
-    return value if is_name else None

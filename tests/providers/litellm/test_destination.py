@@ -148,6 +148,22 @@ def test_a_variable_that_leads_elsewhere_is_an_error_that_says_so(
     assert KEY not in f"{caught.value}{caplog.text}"
 
 
+def test_a_proxy_that_is_none_is_told_by_its_variable_as_our_own_wire_does(
+    make_orchestrator: Any, server: PracticeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was `unreachable`, asked again, and named no variable."""
+    monkeypatch.setenv("ALL_PROXY", "socks5://me:hush@127.0.0.1:9")
+    changes = prefixed(server, DEEPSEEK)
+    changes["providers"]["deepseek"]["base_url"] = "http://gateway.example/v1"
+    price = {"input": 1, "output": 2, "source": "our contract", "date": "2026-11-01"}
+    changes["deployments"][DEEPSEEK]["price"] = price
+    orchestrator: Orchestrator = make_orchestrator(changes)
+    with pytest.raises(OrchestratorError, match="ALL_PROXY in the environment is no proxy of HTTP") as caught:
+        orchestrator.complete("Xin chào", model=DEEPSEEK, max_tokens=50, cache="off")
+    assert "hush" not in str(caught.value)
+    assert server.requests == ()
+
+
 def test_no_token_is_asked_for_with_what_the_environment_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of Databricks LiteLLM would ask for one with every send, on the event loop, and not use it."""
     load_litellm()

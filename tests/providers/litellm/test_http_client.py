@@ -65,7 +65,9 @@ async def test_a_proxy_of_the_environment_holds_whatever_litellm_is_told(monkeyp
     assert len(proxy.asked) == 1
 
 
-async def test_what_this_machine_answers_itself_goes_through_no_proxy(monkeypatch) -> None:
+@pytest.mark.parametrize("without_aiohttp", ["False", "True"])
+async def test_what_this_machine_answers_itself_goes_through_no_proxy(monkeypatch, without_aiohttp) -> None:
+    monkeypatch.setenv("DISABLE_AIOHTTP_TRANSPORT", without_aiohttp)
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     client = SendOnceClient()
     with redirecting() as gateway, pytest.raises(httpx.HTTPStatusError):

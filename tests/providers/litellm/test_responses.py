@@ -120,6 +120,17 @@ def test_the_pieces_of_a_stream_make_its_answer() -> None:
     assert whole.usage.estimated
 
 
+@pytest.mark.parametrize("odd", ["z" * 10_000, "gen\n1", "gen\u202e1", "", 7])
+def test_an_id_that_is_no_name_is_not_kept(odd: Any) -> None:
+    """It stood in the ledger, in replies and in traces as it came."""
+    whole, piece = response(), chunk("Chào", finish="stop")
+    whole.id = piece.id = odd
+    streamed = StreamedAnswer()
+    streamed.add(piece)
+    assert read_answer(whole, reports_cost=False).upstream_id is None
+    assert streamed.upstream_id is streamed.whole(reports_cost=False).upstream_id is None
+
+
 def test_an_end_that_is_called_stop_is_one_with_tool_calls_where_they_are() -> None:
     """Agents look at it; the other formats are read so."""
     streamed = StreamedAnswer()

@@ -117,3 +117,26 @@ def test_every_page_is_read_and_reached_in_light_and_in_dark(serve, seen, tmp_pa
     shown = seen(looker.as_uri())
     assert f"looked at {len(frames)}" in shown
     assert html.unescape(shown.partition('<pre id="faults">')[2].partition("</pre>")[0]) == ""
+
+
+MEASURE = """
+onload = () => { document.body.dataset.wide = [...document.querySelectorAll("iframe")].map(frame =>
+  [...frame.contentDocument.querySelectorAll(".wide")].map(each => each.scrollWidth - each.clientWidth)).join(";") }
+"""
+
+
+@pytest.mark.timeout(3 * LONG_S)
+def test_a_long_name_leaves_the_columns_behind_it_on_the_page(running, seen, tmp_path):
+    """Use case and model stood beyond the edge, for a name was never broken where it was not the first column."""
+    key = running.make_key(roles=(Role.READ, Role.OPERATE))
+    company = "Công ty TNHH Một Thành Viên Thương Mại Dịch Vụ Xuất Nhập Khẩu Hoàng Long Việt Nam"
+    for tenant in (company, "x" * 128):
+        running.orchestrator.complete("Hello?", tenant=tenant)
+    with running.client(key) as client:
+        part = client.get("/dashboard/parts/requests", params={"lang": "vi"}).text
+    page = html.escape(filled("requests", part))
+    shown = [f'<iframe width={width} height=800 srcdoc="{page}"></iframe>' for width in (1280, 390)]
+    looker = tmp_path / "looker.html"
+    looker.write_text(f"<meta charset=utf-8>{''.join(shown)}<script>{MEASURE}</script>", encoding="utf-8")
+    shown = seen(looker.as_uri())
+    assert re.search(r'data-wide="(.*?)"', shown)[1] == "0;0"
