@@ -214,7 +214,7 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
         HealthScope.DEPLOYMENT,
         _MAYBE,
         "wrote on far beyond its limit of output",
-        "a stream of more than 16 bytes, or two pieces, for each token that it may write",
+        "a stream of more than 16 bytes, or two pieces, for each token that it may write, or of a megabyte of thoughts",
     ),
     FailureKind.CONTINUATION_REFUSED: FailurePolicy(
         _ANY, HealthScope.NONE, _NO, "would not go on with a begun answer", "400 or 422 to a rescue"

@@ -287,7 +287,7 @@ class InFlightAttempt:
 
     def _billed(self, failure: Failure, answer: ProviderAnswer | None) -> BilledUsage | None:
         if failure.kind is FailureKind.ENDLESS and self._pace is not None:
-            return BilledUsage(self._seen(self._pace.written.bytes))
+            return BilledUsage(self._seen(self._pace.written.billed_bytes))
         return None if answer is None else answer.billed
 
     def _priced(self) -> PricedSend:

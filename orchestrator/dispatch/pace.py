@@ -19,15 +19,23 @@ _PIECE_CHARS = 3
 _PIECES_A_TOKEN = 2
 """Which makes fewer pieces of a token than these: on average a token has less than six characters."""
 _ROOM_PIECES = 256
+THOUGHT_BYTES_MAX = 1 << 20
+"""And so many of thoughts, which some limits leave out: of no model are more than 128,000 tokens known."""
 
 
 @dataclass(slots=True)
 class Written:
-    """What has come of a stream against its limit of output; thoughts do not count, as some limits are."""
+    """What has come of a stream against its limit of output; thoughts have room of their own beside it."""
 
     bytes: int = 0
     pieces: int = 0
     """Those of some characters at least: most servers send a piece for each token."""
+    thought_bytes: int = 0
+
+    @property
+    def billed_bytes(self) -> int:
+        """Return how many bytes of output may be billed: a token is at least a byte, of thoughts too."""
+        return self.bytes + self.thought_bytes
 
     def count(self, delta: Delta) -> None:
         """Count a piece: its words, spaces too, and the arguments of its tool calls."""
@@ -35,13 +43,16 @@ class Written:
         for call in delta.tool_calls:
             text += call.arguments or ""
         self.pieces += len(text) >= _PIECE_CHARS
-        self.bytes += len(text) if text.isascii() else len(text.encode(errors="replace"))
+        self.bytes += _bytes_of(text)
+        if delta.reasoning:
+            self.thought_bytes += _bytes_of(delta.reasoning)
 
     def is_endless(self, *, max_tokens: int) -> bool:
         """Return whether it is far more than `max_tokens` tokens can be."""
         return (
             self.bytes > max_tokens * TOKEN_BYTES_MAX + _ROOM_BYTES
             or self.pieces > max_tokens * _PIECES_A_TOKEN + _ROOM_PIECES
+            or self.thought_bytes > max_tokens * TOKEN_BYTES_MAX + THOUGHT_BYTES_MAX
         )
 
 
@@ -76,6 +87,10 @@ class Pace:
         if passed_s >= _LOOK_S:
             self.is_slow = self.chars < SLOW_CHARS_PER_S * passed_s
             self.look_began_s, self.chars = now_s, 0
+
+
+def _bytes_of(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
 
 
 def _chars(delta: Delta) -> int:

@@ -130,13 +130,16 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun
     """The budget tags of each request; LangChain's own `tags` are for tracing. A request checks them."""
     model: str | None = Field(default=None, validation_alias=AliasChoices("model", "model_name"))
     """A model, alias or deployment to use instead of the use case's own choice."""
-    max_tokens: int | None = None
-    max_cost_nusd: int | None = None
+    # Of numbers and flags a request is told what it was given: pydantic reads '1_000' and True as numbers.
+    max_tokens: SkipValidation[int | None] = None
+    max_cost_nusd: SkipValidation[int | None] = None
     run: str | None = None
     """The run whose budget each request counts against; one of a call's config (`run_config`) comes first."""
     max_cost_usd: Any = None
     """The most that all calls of `run` may cost, in dollars."""
-    deadline_s: float | None = Field(default=None, validation_alias=AliasChoices("deadline_s", "timeout"))
+    deadline_s: SkipValidation[float | None] = Field(
+        default=None, validation_alias=AliasChoices("deadline_s", "timeout")
+    )
     """Seconds for all attempts together; LangChain's standard name `timeout` works too."""
     profile_name: str | None = None
     """The retry profile; LangChain's own `profile` tells what a model can do."""
@@ -144,7 +147,7 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun
     """The orchestrator's cache; LangChain's own `cache` is another."""
     idempotency_key: str | None = None
     """For one request: give it to a single call, `chat.invoke(messages, idempotency_key=...)`."""
-    graceful: bool | None = None
+    graceful: SkipValidation[bool | None] = None
     """When no deployment answers: True gives an apology as a message, False an error, None follows the
     use case."""
     language: str | None = None
@@ -152,15 +155,15 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun
     on_break: OnBreak = OnBreak.RESCUE
     """What a stream does when it breaks off: `rescue` or `error`. LangChain's chunks only add up, so none
     of them can say that those before it are void, and `restart` is refused."""
-    temperature: float | None = None
-    top_p: float | None = None
+    temperature: SkipValidation[float | None] = None
+    top_p: SkipValidation[float | None] = None
     stop: list[str] | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
-    seed: int | None = None
-    presence_penalty: float | None = None
-    frequency_penalty: float | None = None
+    seed: SkipValidation[int | None] = None
+    presence_penalty: SkipValidation[float | None] = None
+    frequency_penalty: SkipValidation[float | None] = None
     reasoning_effort: str | None = None
     response_format: dict[str, Any] | None = None
-    parallel_tool_calls: bool | None = None
+    parallel_tool_calls: SkipValidation[bool | None] = None
     prompt_cache_key: str | None = None
     streaming: bool = False
     """Stream from the provider even when the caller asks for a whole message."""
@@ -182,7 +185,8 @@ class OrchestratorChat(PatientRunnable[LanguageModelInput, AIMessage], ChatInRun
             )
         except ValidationError as exc:
             mistakes = "; ".join(
-                str(detail["msg"]).removeprefix("Value error, ") for detail in exc.errors(include_url=False)
+                ": ".join((*map(str, detail["loc"][:1]), detail["msg"].removeprefix("Value error, ")))
+                for detail in exc.errors(include_url=False)
             )
             msg = f"the chat model cannot be made: {mistakes}"
             raise InvalidRequestError(msg) from None

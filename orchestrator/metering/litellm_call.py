@@ -72,6 +72,16 @@ _KEPT_HERE = frozenset(
     }
 )
 """Arguments that LiteLLM, or its Router, reads and does not pass on."""
+_MAPPINGS = (
+    "metadata",
+    "litellm_metadata",
+    "model_info",
+    "cache",
+    "stream_options",
+    "extra_headers",
+    "headers",
+)
+"""Arguments that LiteLLM takes for mappings without a look, one of them behind an answer that is billed."""
 
 
 class _WatchedClient(SendOnceClient):
@@ -160,6 +170,9 @@ def bounded(kwargs: Mapping[str, Any]) -> dict[str, Any]:
             "of sends, so nothing could be held for it. A limit is called max_tokens; fallbacks belong to "
             "litellm.Router."
         )
+    for name in _MAPPINGS:
+        if not isinstance(kwargs.get(name), Mapping | None):
+            raise InvalidRequestError(f"'{name}' must be a mapping")
     functions = [{"type": "function", "function": function} for function in kwargs.get("functions") or ()]
     if not all(_is_function(tool) for tool in (*(kwargs.get("tools") or ()), *functions)):
         raise InvalidRequestError(
@@ -321,9 +334,15 @@ def to_one_address(open_client: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _sends_once(client: Any) -> Any:
-    """Return the openai SDK's client of a call without retries and redirects; None leaves it to LiteLLM."""
+    """Return the openai SDK's client of a call without retries and redirects; None leaves it to LiteLLM.
+
+    Raises:
+        InvalidRequestError: it is no such client, so that nobody knows how often it sends.
+    """
+    if client is None:
+        return None
     if not hasattr(client, "with_options"):
-        return client
+        raise InvalidRequestError("'client' must be one of the openai SDK, such as AsyncOpenAI")
     # The copy shares its connections with the caller's own client.
     http = client._client  # noqa: SLF001 -- the SDK follows redirects where its HTTP client does
     http.follow_redirects = False

@@ -14,23 +14,25 @@ from orchestrator.core.plain_data import check_depth
 
 _SAMPLING = frozenset(
     {
-        *("temperature", "top_p", "seed", "stop", "n", "max_tokens", "response_format", "response_schema"),
-        *("tools", "tool_choice", "functions", "strict", "stop_sequences", "timeout"),
+        *("temperature", "top_p", "seed", "stop", "n", "max_tokens", "response_format"),
+        *("tools", "tool_choice", "functions", "timeout"),
     }
 )
 _OF_OPENAI = frozenset(
     {
         *("max_completion_tokens", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs"),
-        *("top_logprobs", "parallel_tool_calls", "reasoning_effort", "verbosity", "reasoning"),
-        *("stream_usage", "function_call"),
+        *("top_logprobs", "parallel_tool_calls", "reasoning_effort", "verbosity", "stream_usage"),
+        "function_call",
     }
 )
+_OF_RESPONSES = frozenset({"reasoning"})
+"""What LangChain's client asks the Responses API with, where no other vendor takes what is held for."""
 _OF_GOOGLE = frozenset(
     {
         *("top_k", "max_output_tokens", "response_mime_type", "response_json_schema", "safety_settings"),
         *("thinking_budget", "thinking_level", "thinking_config", "include_thoughts", "media_resolution"),
         *("tool_config", "candidate_count", "generation_config", "logprobs", "presence_penalty"),
-        *("frequency_penalty", "reasoning_effort"),
+        *("frequency_penalty", "reasoning_effort", "response_schema", "strict", "stop_sequences"),
     }
 )
 _OF_LANGCHAIN = frozenset(
@@ -38,10 +40,10 @@ _OF_LANGCHAIN = frozenset(
         *("callbacks", "metadata", "name", "verbose", "cache", "rate_limiter", "output_version"),
         *("profile", "disable_streaming", "streaming", "custom_get_token_ids", "disabled_params"),
         *("request_timeout", "stream_chunk_timeout", "include_response_headers"),
-        "convert_system_message_to_human",
+        *("convert_system_message_to_human", "stop_sequences"),
     }
 )
-"""Taken when a client is made: what LangChain does around a send."""
+"""Taken when a client is made: what LangChain does around a send, and another name of `stop`."""
 _BY_LANGCHAIN = frozenset({"ls_structured_output_format", "stream"})
 """Put into a call by LangChain itself."""
 
@@ -65,7 +67,8 @@ def check_called_with(kind: ProviderKind, arguments: Mapping[str, Any]) -> None:
 
 
 def _parameters(kind: ProviderKind) -> frozenset[str]:
-    return _SAMPLING | (_OF_GOOGLE if kind is ProviderKind.GOOGLE else _OF_OPENAI)
+    own = _OF_GOOGLE if kind is ProviderKind.GOOGLE else _OF_OPENAI
+    return _SAMPLING | own | (_OF_RESPONSES if kind is ProviderKind.OPENAI else frozenset())
 
 
 def _check(arguments: Mapping[str, Any], taken: frozenset[str]) -> None:

@@ -24,6 +24,7 @@ _DELTAS: Mapping[str, str] = {
     "response.function_call_arguments.delta": "function_call",
 }
 """Pieces of what an answer says, and the kind of item that each is of."""
+_THOUGHTS = frozenset({"response.reasoning_text.delta", "response.reasoning_summary_text.delta"})
 _CUT_BY = frozenset({"max_output_tokens", "content_filter"})
 """Why a response is incomplete that is told as its finish."""
 _WORDS_OF_PARTS = {"output_text": "text", "refusal": "refusal"}
@@ -53,7 +54,7 @@ class ResponsesReader:
         return self._last is not None
 
     def take(self, event: SentEvent) -> list[Delta]:
-        """Take in an event of a stream; return its words, and the arguments of its tool calls, as text.
+        """Take in an event of a stream; return words, thoughts, and the arguments of tool calls as text.
 
         Behind the last event what cannot be read is passed over.
 
@@ -78,6 +79,8 @@ class ResponsesReader:
                 if not isinstance(data.get("delta"), str):
                     raise unreadable(FailureKind.MALFORMED, "a piece of it is no text")
                 deltas.append(Delta(data["delta"]))
+            elif kind in _THOUGHTS and isinstance(data.get("delta"), str):
+                deltas.append(Delta(reasoning=data["delta"]))
             if kind in _ENDS and isinstance(data.get("response"), Mapping):
                 self._last = data["response"]
         return deltas

@@ -273,7 +273,7 @@ class VendorAnswer:
         for delta in deltas:
             self._written.count(delta)
         if self._written.is_endless(max_tokens=self._max_tokens):
-            usage = Usage(0, self._written.bytes, estimated=True)
+            usage = Usage(0, self._written.billed_bytes, estimated=True)
             used = ProviderAnswer("", (), "", usage, None, self.upstream_id)
             detail = "it writes on past its limit of output tokens, and was ended; all that came is booked"
             self._break(UnreadableAnswerError(Failure(FailureKind.ENDLESS), used, detail=detail))

@@ -52,6 +52,8 @@ _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
 }
 """Fields of OpenAI's that cannot be done here, with the values that ask for nothing."""
 _HINTS = {"functions": "; use 'tools'", "function_call": "; use 'tool_choice'", "n": "; ask several times"}
+_STREAM_OPTIONS = ("include_usage", "include_obfuscation")
+"""The second makes pieces equally long, against who counts their bytes on the way: it changes no answer."""
 _KNOWN = (*_HANDLED, *_SAMPLING, *sorted(_IGNORED), *_NEUTRAL)
 
 _OURS = "x-nextflow-"
@@ -101,9 +103,7 @@ def asked_chat(body: Mapping[str, Any], headers: Headers, caller: Caller, config
             max_tokens=max_tokens,
             **sampling,
         )
-    options = fields.get("stream_options", {})
-    if not isinstance(options, dict):
-        raise refusal("'stream_options' must be an object", param="stream_options")
+    options = _stream_options(fields)
     return AskedChat(
         request,
         model,
@@ -233,6 +233,17 @@ def _named_as_written(limit_name: str) -> Iterator[None]:
         if error.field == "max_tokens":
             raise refusal(str(error).replace("max_tokens", limit_name), param=limit_name) from None
         raise
+
+
+def _stream_options(fields: Mapping[str, Any]) -> dict[str, Any]:
+    options = fields.get("stream_options", {})
+    if not isinstance(options, dict):
+        raise refusal("'stream_options' must be an object", param="stream_options")
+    for name in options:
+        if name not in _STREAM_OPTIONS:
+            words = unknown("field of 'stream_options'", name, _STREAM_OPTIONS)
+            raise refusal(words, param="stream_options", code="unknown_parameter")
+    return options
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

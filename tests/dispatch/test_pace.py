@@ -3,7 +3,7 @@
 import pytest
 
 from orchestrator.core.reply import Delta, ToolCallDelta
-from orchestrator.dispatch.pace import Pace
+from orchestrator.dispatch.pace import Pace, Written
 
 
 @pytest.mark.parametrize("nothing", [None, Delta(), Delta(" \n\t"), Delta("\u200b\ufeff\0")])
@@ -57,6 +57,17 @@ def test_who_writes_more_than_its_tokens_can_hold_is_endless(piece, is_endless) 
         pace.count(piece, now_s=1)
     assert pace.written.is_endless(max_tokens=900) is is_endless
     assert not pace.written.is_endless(max_tokens=2_000)
+
+
+def test_thoughts_have_room_of_their_own_and_not_without_end() -> None:
+    """Nobody has seen a model think more than 128,000 tokens, whose bytes are a megabyte at most."""
+    written = Written()
+    for _ in range(256):
+        written.count(Delta(reasoning="nghĩ" * 820))
+    assert not written.is_endless(max_tokens=64)
+    written.count(Delta("Dạ", reasoning="nghĩ" * 820))
+    assert written.is_endless(max_tokens=64)
+    assert written.billed_bytes == len("Dạ".encode()) + 257 * len("nghĩ".encode()) * 820
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What our chat model promises beyond LangChain's own suites."""
 
+from typing import Any
+
 import pytest
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
@@ -248,3 +250,23 @@ def test_what_no_request_could_have_is_refused_when_the_model_is_made(
 ) -> None:
     with pytest.raises(InvalidRequestError, match=f"'{field}"):
         practised.chat_model("customer_service", **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("max_cost_nusd", value) for value in (True, "0100", "1_000", 5.0)),
+        *(("max_tokens", value) for value in (True, "64", 1000.0)),
+        *((name, True) for name in ("deadline_s", "timeout", "temperature", "top_p", "seed")),
+        *((name, "yes") for name in ("parallel_tool_calls", "graceful", "reasoning_effort")),
+        ("user", 5),
+    ],
+)
+def test_a_field_is_read_as_a_request_reads_it(make_orchestrator, name: str, value: Any) -> None:
+    """Pydantic made numbers of texts and of True: a limit of "1_000" was one of a thousand."""
+    orchestrator = make_orchestrator()
+    named = "deadline_s" if name == "timeout" else name
+    with pytest.raises(InvalidRequestError, match=named):
+        orchestrator.explain("?", **{named: value})
+    with pytest.raises(InvalidRequestError, match=named):
+        orchestrator.chat_model(**{name: value})

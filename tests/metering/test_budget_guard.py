@@ -568,6 +568,30 @@ async def test_what_takes_the_bound_away_is_refused(
     assert practice.requests == ()
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        *(
+            {name: value}
+            for name in ("metadata", "litellm_metadata", "model_info")
+            for value in ("x", ["x"], 5)
+        ),
+        *({name: "x"} for name in ("cache", "stream_options", "extra_headers", "headers", "client")),
+    ],
+)
+async def test_what_litellm_would_trip_over_is_refused_before_it_is_sent(
+    guard: BudgetGuard, practice: PracticeServer, to, more: dict[str, Any]
+) -> None:
+    """It tripped over `litellm_metadata` behind the answer, which was billed and lost."""
+    arguments = to("openai/gpt-6-luna", **more)
+    with pytest.raises(InvalidRequestError, match="must be"):
+        await litellm.acompletion(**arguments)
+    with pytest.raises(InvalidRequestError, match="must be"):
+        await asyncio.to_thread(litellm.completion, **arguments)
+    assert practice.requests == ()
+    assert standing(guard) == (0, 0)
+
+
 async def test_a_client_and_a_setting_that_send_twice_are_refused(
     guard: BudgetGuard, practice: PracticeServer, to, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import litellm
 import pytest
 
+from orchestrator.dispatch.pace import THOUGHT_BYTES_MAX
 from orchestrator.metering.vendor_answers import VendorAnswer
 from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import HELLO, operations, standing
@@ -34,8 +35,8 @@ def chat_piece(**delta: Any) -> bytes:
     return b"data: " + json.dumps({**names, "choices": [choice]}).encode() + b"\n\n"
 
 
-def google_piece(text: str) -> bytes:
-    candidate = {"content": {"role": "model", "parts": [{"text": text}]}}
+def google_piece(text: str, **more: Any) -> bytes:
+    candidate = {"content": {"role": "model", "parts": [{"text": text, **more}]}}
     return b"data: " + json.dumps({"candidates": [candidate], "responseId": "gen-1"}).encode() + b"\r\n\r\n"
 
 
@@ -174,3 +175,27 @@ async def test_arguments_of_a_tool_call_are_written_too(
     await read(entry, "openai", server.base_url, payer)
     await asyncio.wait_for(vendor.was_left.wait(), 20)
     assert standing(payer)[1] == 0
+
+
+@pytest.mark.parametrize("vendor_name", ["openai", "google"])
+@pytest.mark.parametrize("entry", ["acompletion", "ainvoke"])
+async def test_thoughts_alone_are_ended_too_and_all_of_them_are_booked(
+    vendor: Endless, server: Server, heard, make_guard, make_orchestrator, entry: str, vendor_name: str
+) -> None:
+    """Nothing ended them before 64 MB or a time-out of the caller's; each came back as a sign of life."""
+    url = server.base_url
+    vendor.piece = lambda text: chat_piece(reasoning_content=text * 8_192)
+    if vendor_name == "google":
+        vendor.piece = lambda text: google_piece(text * 8_192, thought=True)
+        url = url.removesuffix("/v1") + "/v1beta"
+    changes = {"providers": {vendor_name: {"base_url": url}}}
+    payer = (make_guard if entry.endswith("completion") else make_orchestrator)(changes)
+    assert await read(entry, vendor_name, url, payer) == 0
+    await asyncio.wait_for(vendor.was_left.wait(), 20)
+    spent, held = standing(payer)
+    assert held == 0
+    (answer,) = heard
+    assert answer.overrun is not None
+    assert answer.overrun.answer is not None
+    # A token is at least a byte, and costs at these prices more than 200 nano-dollars.
+    assert spent > answer.overrun.answer.usage.output_tokens * 200 > THOUGHT_BYTES_MAX * 200

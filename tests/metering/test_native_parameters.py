@@ -22,6 +22,22 @@ def test_a_parameter_of_the_other_vendor_is_not_taken() -> None:
         check_called_with(ProviderKind.GOOGLE, {"logit_bias": {}})
 
 
+@pytest.mark.parametrize("name", ["response_schema", "strict", "stop_sequences"])
+def test_what_the_vendors_client_does_not_take_in_a_call_is_not_taken_here(name: str) -> None:
+    """It was let through, and told as an argument of a function of the vendor's that nobody had called."""
+    with pytest.raises(InvalidRequestError, match=f"'{name}' is not taken"):
+        check_called_with(ProviderKind.OPENAI, {name: ["."]})
+    check_called_with(ProviderKind.GOOGLE, {name: ["."]})
+    check_made_with(ProviderKind.OPENAI, {"stop_sequences": ["."]})
+
+
+def test_what_leads_to_the_responses_api_is_for_openai_alone() -> None:
+    """At OpenRouter it was an error about `provider`, which nobody had given."""
+    check_made_with(ProviderKind.OPENAI, {"reasoning": {"effort": "low"}})
+    with pytest.raises(InvalidRequestError, match=r"'reasoning' is not taken.*reasoning_effort"):
+        check_called_with(ProviderKind.OPENROUTER, {"reasoning": {"effort": "low"}})
+
+
 @pytest.mark.parametrize("kind", [ProviderKind.OPENAI, ProviderKind.GOOGLE])
 @pytest.mark.parametrize(
     ("name", "value", "says"),

@@ -9,6 +9,9 @@ import litellm
 import pytest
 
 from orchestrator.core.errors import OrchestratorError, UnavailableError
+from orchestrator.core.reply import Delta
+from orchestrator.metering.responses_answers import ResponsesReader
+from orchestrator.providers.wire.sse import SentEvent
 from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import HELLO, standing
 from tests.providers.test_one_attempt import TOOL
@@ -215,3 +218,10 @@ async def test_a_stream_whose_pieces_have_all_come_is_an_answer(vendor: Vendor, 
     vendor.events = [*BEGUN, piece("Half"), done(response(HALF))]
     assert await asyncio.to_thread(stream, "Xin chào")
     assert books() == (USED_NUSD, 0)
+
+
+@pytest.mark.parametrize("kind", ["reasoning_text", "reasoning_summary_text"])
+def test_thoughts_are_no_words_and_are_told_as_what_they_are(kind: str) -> None:
+    """What brings thoughts alone is ended by their size, and they are billed."""
+    thought = event(f"response.{kind}.delta", item_id="r1", delta="hmm, ")
+    assert ResponsesReader().take(SentEvent(json.dumps(thought).encode())) == [Delta(reasoning="hmm, ")]

@@ -1,17 +1,22 @@
-"""One usage is read alike at each entry: the core, a vendor's own client, and code that calls LiteLLM."""
+"""One usage is read alike at each entry: the core, LangChain, `/v1`, a vendor's own client, LiteLLM's callers."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import httpx
 import litellm
 import pytest
 
 from orchestrator import BudgetGuard, CacheUse, Orchestrator
+from orchestrator.access.settings import ServerSettings
 from tests.metering import test_budget_guard as with_guard
 from tests.metering.test_budget_guard import HELLO, standing, until
 from tests.providers.wire.misbehaving import Exchanged, serving
+from tests.server.conftest import served
 
 make_guard = with_guard.make_guard
 pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
@@ -179,12 +184,39 @@ async def by_core(orchestrator: Orchestrator, name: str, *, in_pieces: bool) -> 
         await orchestrator.acomplete("Xin chào", **wanted)
 
 
+async def by_chat(orchestrator: Orchestrator, name: str, *, in_pieces: bool) -> None:
+    chat = orchestrator.chat_model(model=name, tenant="acme", max_tokens=64, cache=CacheUse.OFF)
+    if in_pieces:
+        assert [piece async for piece in chat.astream("Xin chào")]
+    else:
+        await chat.ainvoke("Xin chào")
+
+
+async def by_server(client: httpx.AsyncClient, name: str, *, in_pieces: bool) -> None:
+    asked = {"model": name, "messages": HELLO, "max_tokens": 64, "stream": in_pieces}
+    answered = await client.post(
+        "/v1/chat/completions", json=asked, headers={"x-nextflow-cache": CacheUse.OFF.value}
+    )
+    assert answered.status_code == 200, answered.text
+    assert not in_pieces or answered.text.endswith("data: [DONE]\n\n")
+
+
 async def by_native(orchestrator: Orchestrator, name: str, *, in_pieces: bool) -> None:
     client = orchestrator.native(name, tenant="acme", max_tokens=64)
     if in_pieces:
         assert [piece async for piece in client.astream("Xin chào")]
     else:
         await client.ainvoke("Xin chào")
+
+
+@asynccontextmanager
+async def served_client(orchestrator: Orchestrator, folder: Path) -> AsyncIterator[httpx.AsyncClient]:
+    """Yield a client of the server, with a key of the tenant."""
+    with served(orchestrator, ServerSettings(port=0, keys_path=str(folder / "keys"))) as running:
+        key = running.make_key(tenant="acme")
+        headers = {"authorization": f"Bearer {key}"}
+        async with httpx.AsyncClient(base_url=running.address, headers=headers, trust_env=False) as client:
+            yield client
 
 
 async def by_guard(guard: BudgetGuard, name: str, url: str, *, in_pieces: bool) -> None:
@@ -205,7 +237,7 @@ CASES = [
 
 @pytest.mark.parametrize(("provider", "shape"), CASES)
 async def test_each_entry_books_the_same_for_the_same_usage(
-    vendor: Vendor, make_guard, make_orchestrator, provider: str, shape: str
+    vendor: Vendor, make_guard, make_orchestrator, tmp_path, provider: str, shape: str
 ) -> None:
     """Whichever an application calls: an answer, and the same nano-dollars."""
     url = vendor.url.removesuffix("/v1") + "/v1beta" if provider == "google" else vendor.url
@@ -215,21 +247,24 @@ async def test_each_entry_books_the_same_for_the_same_usage(
     guard = make_guard({**changes, "ledger": {"path": path}})
     (name, guarded), in_pieces = MODELS[provider], shape != WHOLE
     differing = {}
-    for usage in GOOGLE_USAGES if provider == "google" else OPENAI_USAGES:
-        vendor.usage, vendor.shape = usage, shape
-        booked = {}
-        for entry, payer, asked in (
-            ("core", orchestrator, by_core(orchestrator, name, in_pieces=in_pieces)),
-            ("native", orchestrator, by_native(orchestrator, name, in_pieces=in_pieces)),
-            ("guard", guard, by_guard(guard, guarded, url, in_pieces=in_pieces)),
-        ):
-            before, _ = standing(payer)
-            await asked
-            spent, held = standing(payer)
-            assert held == 0
-            booked[entry] = spent - before
-        if len(set(booked.values())) > 1 or not min(booked.values()):
-            differing[json.dumps(usage)] = booked
+    async with served_client(orchestrator, tmp_path) as client:
+        for usage in GOOGLE_USAGES if provider == "google" else OPENAI_USAGES:
+            vendor.usage, vendor.shape = usage, shape
+            booked = {}
+            for entry, payer, asked in (
+                ("core", orchestrator, by_core(orchestrator, name, in_pieces=in_pieces)),
+                ("chat model", orchestrator, by_chat(orchestrator, name, in_pieces=in_pieces)),
+                ("server", orchestrator, by_server(client, name, in_pieces=in_pieces)),
+                ("native", orchestrator, by_native(orchestrator, name, in_pieces=in_pieces)),
+                ("guard", guard, by_guard(guard, guarded, url, in_pieces=in_pieces)),
+            ):
+                before, _ = standing(payer)
+                await asked
+                spent, held = standing(payer)
+                assert held == 0
+                booked[entry] = spent - before
+            if len(set(booked.values())) > 1 or not min(booked.values()):
+                differing[json.dumps(usage)] = booked
     assert differing == {}
 
 

@@ -31,6 +31,7 @@ def post(running, body, **headers):
         ({"max_tokens": 2**70}, 400, "max_tokens", "max_tokens"),
         ({"stream": "yes"}, 400, "stream", "true or false"),
         ({"stream_options": 1}, 400, "stream_options", "object"),
+        ({"stream_options": {"include_usages": True}}, 400, "stream_options", "Did you mean 'include_usage'"),
         ({"temperature": "hot"}, 400, "temperature", "temperature"),
         ({"response_format": {"type": "xml"}}, 400, "response_format", "json_schema"),
         ({"response_format": {"type": "json_schema"}}, 400, "response_format", "schema"),

@@ -154,4 +154,5 @@ def _has_cache_control(messages: Sequence[Mapping[str, Any]], tools: Any) -> boo
         holders = (message, *parts, *tool_calls_of(message))
         if any(isinstance(holder, Mapping) and holder.get("cache_control") is not None for holder in holders):
             return True
-    return any(tool.get("cache_control") is not None for tool in tools or ())
+    declared = (holder for tool in tools or () for holder in (tool, tool["function"]))
+    return any(holder.get("cache_control") is not None for holder in declared)

@@ -50,7 +50,7 @@ def openai_body(
     body["messages"] = [_message(outbound, message, notices) for message in outbound.messages]
     body |= parameters
     if "tools" in body:
-        body["tools"] = _cache_marked(body["tools"], outbound, notices)
+        body["tools"] = _cache_marked(list(map(_marked_outside, body["tools"])), outbound, notices)
     if outbound.stream:
         body["stream"] = True
         body["stream_options"] = {"include_usage": True}
@@ -144,6 +144,15 @@ def is_kept_long(value: Any) -> bool:
         is_long = any(mark.get("ttl", _PRICED_TTL) != _PRICED_TTL for mark in marks)
         return is_long or any(map(is_kept_long, value.values()))
     return isinstance(value, list) and any(map(is_kept_long, value))
+
+
+def _marked_outside(tool: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a tool with its mark of caching beside its function, where LiteLLM takes it in it as well."""
+    function = tool["function"]
+    if "cache_control" not in function:
+        return tool
+    plain = {name: value for name, value in function.items() if name != "cache_control"}
+    return {"cache_control": function["cache_control"], **tool, "function": plain}
 
 
 def _cache_marked(listed: Sequence[Any], outbound: OutboundRequest, notices: list[str]) -> list[Any]:

@@ -127,3 +127,10 @@ def test_an_effort_that_google_does_not_know_is_refused() -> None:
 def test_cache_marks_are_not_sent_to_google_and_that_is_said_once(marked) -> None:
     assert "cache_control" not in str(body_of(GOOGLE, marked, marked))
     assert notices_of(GOOGLE, marked, marked) == (CACHE_CONTROL_NOT_FOR_GOOGLE,)
+
+
+def test_a_mark_in_the_function_of_a_tool_is_left_out_and_said_too() -> None:
+    function = {**WEATHER_TOOL["function"], "cache_control": {"type": "ephemeral"}}
+    assert notices_of(GOOGLE, tools=({**WEATHER_TOOL, "function": function},)) == (
+        CACHE_CONTROL_NOT_FOR_GOOGLE,
+    )

@@ -89,6 +89,21 @@ def test_a_prompt_is_kept_no_longer_than_its_price_was_held_for() -> None:
     assert for_an_hour["cache_control"]["ttl"] == "1h"
 
 
+def test_a_mark_within_the_function_of_a_tool_is_one_of_the_tool() -> None:
+    """LiteLLM's users write it there; it went past what is held for, and to servers that refuse it."""
+    marked = {
+        **WEATHER_TOOL,
+        "function": {**WEATHER_TOOL["function"], "cache_control": {**CACHED, "ttl": "1h"}},
+    }
+    claude = {"upstream": "anthropic/claude-sonnet-5.5"}
+    assert body_of(OPENROUTER, tools=(marked,), **claude)["tools"] == [
+        {**WEATHER_TOOL, "cache_control": CACHED}
+    ]
+    assert notices_of(OPENROUTER, tools=(marked,), **claude) == (CACHE_FOR_SHORT,)
+    assert body_of(OPENAI, tools=(marked,))["tools"] == [WEATHER_TOOL]
+    assert notices_of(OPENAI, tools=(marked,)) == (CACHE_CONTROL_LEFT_OUT,)
+
+
 def test_a_conversation_with_tools_goes_out_as_it_came() -> None:
     assert body_of(OPENAI, HELLO, CALLED, RESULT)["messages"] == [HELLO, CALLED, RESULT]
 
