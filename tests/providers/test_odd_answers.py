@@ -1,12 +1,14 @@
 """An answer that is odd is believed where it is whole, and else another deployment's comes in its place."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
 from orchestrator import CacheUse, ChatReply, Orchestrator
 from orchestrator.core.errors import RejectedByProviderError
-from orchestrator.practice import PracticeServer
+from orchestrator.core.json_answers import NO_JSON
+from orchestrator.practice import PracticeServer, Scripted
 from orchestrator.practice.odd_answers import BURST_PIECES, CALLS, GOOD_TEXT, HALF_TEXT
 from orchestrator.practice.odd_shapes import OddShape
 from orchestrator.providers.wire import http
@@ -55,6 +57,17 @@ pytestmark = [
     pytest.mark.parametrize("provider", FIRST_OF),
     pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"]),
 ]
+
+
+@pytest.fixture
+def answerer() -> Scripted:
+    return Scripted()
+
+
+@pytest.fixture
+def practice(listed_prices, answerer: Scripted) -> Iterator[PracticeServer]:
+    with PracticeServer(prices=listed_prices, answerer=answerer) as server:
+        yield server
 
 
 @pytest.fixture
@@ -192,3 +205,28 @@ def test_a_limit_that_reasoning_used_up_is_said(
     assert (reply.text, reply.finish_reason) == ("", "length")
     assert any("used up before the first word; raise max_tokens" in notice for notice in reply.notices)
     assert reply.usage.reasoning_tokens == 50
+
+
+@pytest.mark.parametrize(
+    ("said", "by_next", "notice"),
+    [
+        ('{"a": 1, "b', True, False),
+        ("Sure! Here it is", False, True),
+        ('```json\n{"a": 1}\n```', False, True),
+    ],
+)
+def test_half_a_json_is_no_answer_and_prose_in_its_place_is_told(
+    orchestrator, answerer, provider, stream, said, by_next, notice
+) -> None:
+    answerer.add(said, '{"b": 2}')
+    reply = ask(orchestrator, stream=stream, response_format={"type": "json_object"})
+    assert reply.text == ('{"b": 2}' if by_next else said)
+    assert ([each.failure for each in reply.attempts][:-1] == ["malformed"]) is by_next
+    assert (NO_JSON in reply.notices) is notice
+
+
+def test_prose_in_the_place_of_a_call_is_passed_over_unseen(orchestrator, answerer, provider, stream) -> None:
+    answerer.add("Dạ, để em tìm.")
+    reply = ask(orchestrator, stream=stream, tools=TOOLS, tool_choice="required")
+    assert ([each.failure for each in reply.attempts], reply.text) == (["unsupported", None], "")
+    assert reply.tool_calls
