@@ -1,8 +1,9 @@
 """What one reader has of an answer, over all attempts, and how the next attempt's words join it.
 
 By default a reader gets text as it comes, a word behind, so that it always ends with a whole word;
-tool calls and JSON come when they are whole, for half of one is of no use, and so does all of an answer
-that has to call a tool. So a break in them is as invisible as one before the first word, and only plain text ever has to be gone on with.
+tool calls and JSON come when they are whole, for half of one is of no use, and so do the words where a
+call has to be made. So a break in them is as invisible as one before the first word, and only plain text
+ever has to be gone on with.
 """
 
 from collections.abc import Callable
@@ -120,7 +121,7 @@ class StreamWriter:
         why = f" and nobody could finish it ({reasons})" if reasons else ""
         return StreamInterruptedError(
             f"the answer broke off after {len(self.text)} characters{why}; "
-            "what had arrived is in partial_text, please ask again",
+            "what had arrived is in partial_text, and a whole answer is a new request",
             partial_text=self.text,
         )
 

@@ -61,7 +61,7 @@ def check_was_offered(answer: ProviderAnswer, sampling: Sampling) -> None:
     Where it names one, there is that one. Where one has to be called, one is.
 
     Raises:
-        UnreadableAnswerError: one is, or is written into the text; or none is, of which no finish reason tells.
+        UnreadableAnswerError: one is, or is written into the text; or none is, and no finish reason tells it.
     """
     if not answer.tool_calls:
         if sampling.tools and begins_as_call(answer.text):

@@ -65,7 +65,7 @@ class WireClient:
         self._clock = clock or SystemClock()
         self._sessions = Sessions()
         self._begin_within: set[tuple[str, str]] = set()
-        """The models, at their addresses, whose answers begin within thoughts, as their last stream showed."""
+        """The models, at their addresses, whose last stream began within thoughts."""
 
     async def call(
         self,
