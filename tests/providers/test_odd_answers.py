@@ -8,8 +8,9 @@ import pytest
 from orchestrator import CacheUse, ChatReply, Orchestrator
 from orchestrator.core.errors import RejectedByProviderError
 from orchestrator.core.json_answers import NO_JSON
+from orchestrator.core.provider_answer import SHOWN_THOUGHTS
 from orchestrator.practice import PracticeServer, Scripted
-from orchestrator.practice.odd_answers import BURST_PIECES, CALLS, GOOD_TEXT, HALF_TEXT
+from orchestrator.practice.odd_answers import BURST_PIECES, CALLS, GOOD_TEXT, HALF_TEXT, THOUGHTS
 from orchestrator.practice.odd_shapes import OddShape
 from orchestrator.providers.wire import http
 from orchestrator.resilience.circuit_breaker import CircuitState
@@ -40,6 +41,7 @@ TEXTS = (
     *(OddShape.STRAY_CHUNKS, OddShape.OPEN_END, OddShape.ODD_LINES, OddShape.NO_USAGE, OddShape.BURST),
     *(
         OddShape.SPLIT_CHARACTER,
+        OddShape.ONE_BODY,
         OddShape.FINISH_IN_EACH,
         OddShape.STRAY_LINES,
         OddShape.PACKED,
@@ -230,3 +232,16 @@ def test_prose_in_the_place_of_a_call_is_passed_over_unseen(orchestrator, answer
     reply = ask(orchestrator, stream=stream, tools=TOOLS, tool_choice="required")
     assert ([each.failure for each in reply.attempts], reply.text) == (["unsupported", None], "")
     assert reply.tool_calls
+
+
+def test_thoughts_that_a_prompt_began_are_none_of_the_answer(
+    orchestrator, practice, provider, stream
+) -> None:
+    """The first reader of a stream is told: before their end nobody knew. Google's own format has no tags."""
+    practice.faults.add(f"{provider}:odd_answer=prompted_thoughts")
+    first, second = (ask(orchestrator, stream=stream) for _ in range(2))
+    assert [each.deployment for each in (first, second)] == [FIRST_OF[provider]] * 2
+    assert (second.text == GOOD_TEXT) is (provider != "google" or not stream)
+    assert (first.text, SHOWN_THOUGHTS in first.notices) == (
+        (THOUGHTS + GOOD_TEXT, True) if stream else (GOOD_TEXT, False)
+    )
