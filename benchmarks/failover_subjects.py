@@ -28,7 +28,7 @@ CHAIN = (
     ("openai", "gpt-6.1-terra"),
 )
 """(provider, the model's name there)"""
-MAX_TOKENS = 8000
+MAX_TOKENS = 20_000
 """As many as the longest answer has, of 20,000 words."""
 QUESTION = "Đơn hàng DH{} của tôi đang ở đâu?"
 

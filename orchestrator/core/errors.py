@@ -274,12 +274,21 @@ def step_lines(text: str) -> list[str]:
 class DeadlineExceededError(UnavailableError):
     """The request's time is over."""
 
-    def __init__(self, message: str, *, partial_text: str = "", nothing_sent: bool = False) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        partial_text: str = "",
+        nothing_sent: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
         """Keep the words of a stream that had arrived, which are not part of the message.
 
-        `nothing_sent` says that all of the time went by before anybody was asked.
+        `nothing_sent` says that all of the time went by before anybody was asked; `retry_after_s`, when the
+        same request may be sent again and costs nothing more for that.
         """
         self.partial_text = partial_text
+        self.retry_after_s = retry_after_s
         self.nothing_sent = nothing_sent
         super().__init__(message)
 

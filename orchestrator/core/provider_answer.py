@@ -8,6 +8,10 @@ from orchestrator.core.failures import Failure
 from orchestrator.core.money import ZERO_NUSD, NanoUsd
 from orchestrator.core.reply import ToolCall, Usage
 
+SHOWN_THOUGHTS = (
+    "it thinks before its answer, up to '</think>', which was not known while it came; let its server part its "
+    "reasoning"
+)
 _NAME_LETTERS_MAX = 256
 
 

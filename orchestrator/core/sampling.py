@@ -51,6 +51,17 @@ class Sampling:
         form = self.response_format
         return form is not None and form.get("type") != "text"
 
+    @property
+    def must_call(self) -> bool:
+        """Return whether an answer has to call a tool."""
+        choice = self.tool_choice
+        return bool(self.tools) and (choice == "required" or isinstance(choice, Mapping))
+
+    @property
+    def is_kept_whole(self) -> bool:
+        """Return whether a program reads the answer, which has no use for half of it."""
+        return self.asks_for_json or self.must_call
+
     def as_wire(self) -> dict[str, Any]:
         """Return the parameters that were set, as a provider takes them."""
         return {

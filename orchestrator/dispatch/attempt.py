@@ -329,12 +329,15 @@ class InFlightAttempt:
         if not self._sent and failure.kind is not FailureKind.UNREACHABLE:
             return HealthScope.NONE
         if failure.kind is FailureKind.TIMEOUT and failure.status is None:
-            provider, usual_s = self.target.deployment.provider, 0.0
-            allowed_s = provider.stall_timeout_s
+            provider, health, usual_s = self.target.deployment.provider, self._lane.services.health, 0.0
+            allowed_s, silent_s = provider.stall_timeout_s, row.latency_s
             if self._first_token_at_s is None:
-                allowed_s, usual_s = provider.timeout_s, self._lane.services.health.usual_s(self.name)
+                allowed_s, usual_s = provider.timeout_s, health.usual_s(self.name)
+                if not usual_s:
+                    # Whoever has answered nobody for its limit is silent, however little each one waited.
+                    silent_s = max(silent_s, health.unanswered_s(self._permit.circuit))
             limit_s = min(provider.first_token_timeout_s, allowed_s)
-            if row.latency_s < telling_silence_s(usual_s, limit_s=limit_s) * 0.99:
+            if silent_s < telling_silence_s(usual_s, limit_s=limit_s) * 0.99:
                 return HealthScope.NONE
         return failure.policy.health_scope
 

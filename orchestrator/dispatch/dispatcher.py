@@ -4,13 +4,13 @@ It knows no library. The cursor says which attempt is next, the transport sends 
 booked, handed to the reader of a stream, or told as the error that says why no deployment answered.
 """
 
-import json
 import logging
 from dataclasses import replace
 
 from orchestrator.catalog.models import ModelClass
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
+from orchestrator.core.json_answers import NO_JSON, is_broken_json, is_json
 from orchestrator.core.on_break import OnBreak
 from orchestrator.core.provider_answer import AttemptFailedError, ProviderAnswer, UnreadableAnswerError
 from orchestrator.core.reply import Attempt
@@ -80,6 +80,7 @@ class Dispatcher:
             answered_by=self._answered_by,
             attempts=tuple(self._history.attempts),
             notices=tuple(self._history.notices),
+            remark=self._history.latest_remark,
             story=self._story,
             delivered="" if self._writer is None else self._writer.text,
             passed_over=tuple(self._history.skipped),
@@ -93,8 +94,7 @@ class Dispatcher:
                 answer = await self._transport.send(self._cursor)
                 if answer is not None:
                     attempt = in_flight(self._cursor)
-                    _check_json(attempt, answer)
-                    return self._succeed(attempt, answer)
+                    return self._succeed(attempt, _checked_json(attempt, answer))
         except TimeoutError:
             self._fail(Failure(FailureKind.TIMEOUT))
         except AttemptFailedError as exc:
@@ -180,17 +180,19 @@ class Dispatcher:
         return min(rests_s) if rests_s and all(rests_s) else None
 
 
-def _check_json(attempt: InFlightAttempt, answer: ProviderAnswer) -> None:
-    """Check that the emergency model has written JSON where a program asked for it: half of it is none.
+def _checked_json(attempt: InFlightAttempt, answer: ProviderAnswer) -> ProviderAnswer:
+    """Return an answer, saying of it where it is no JSON and a program asked for that.
 
     Raises:
-        UnreadableAnswerError: it has not; of another model the finish reason tells.
+        UnreadableAnswerError: it ends as a whole one and is half of an object; or the emergency model, whose
+            limit is not the caller's own, has written no JSON.
     """
-    if attempt.target.deployment.model.tier is not ModelClass.EMERGENCY:
-        return
-    if not attempt.request.sampling.asks_for_json or answer.tool_calls:
-        return
-    try:
-        json.loads(answer.text)
-    except ValueError:
-        raise UnreadableAnswerError(Failure(FailureKind.UNSUPPORTED), answer) from None
+    if not attempt.request.sampling.asks_for_json or answer.tool_calls or is_json(answer.text):
+        return answer
+    if attempt.target.deployment.model.tier is ModelClass.EMERGENCY:
+        raise UnreadableAnswerError(Failure(FailureKind.UNSUPPORTED), answer)
+    if answer.finish_reason != "stop":
+        return answer
+    if is_broken_json(answer.text):
+        raise UnreadableAnswerError(Failure(FailureKind.MALFORMED), answer)
+    return replace(answer, notices=(*answer.notices, NO_JSON))

@@ -29,6 +29,11 @@ class DispatchHistory:
         """Return what all attempts cost so far."""
         return spent_on(self.attempts)
 
+    @property
+    def latest_remark(self) -> str:
+        """Return what our own parts say of the latest attempt, empty where they say nothing."""
+        return self.remarks.get(self.attempts[-1].number, "") if self.attempts else ""
+
     def draw_number(self) -> int:
         """Return a number for an attempt that is about to be admitted; no other lane gets it."""
         if self.returned:

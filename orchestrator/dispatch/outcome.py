@@ -33,6 +33,8 @@ class DispatchResult(NamedTuple):
     """None while no deployment has answered."""
     attempts: tuple[Attempt, ...] = ()
     notices: tuple[str, ...] = ()
+    remark: str = ""
+    """What our own parts say of the latest attempt."""
     story: str | None = None
     """How an answer came about that broke off and was finished by another attempt."""
     delivered: str = ""
@@ -110,8 +112,11 @@ def _refused_error(failure: Failure, history: DispatchHistory) -> RejectedByProv
     """Return the error for a request that is refused as it is, by the last one asked or by all of them."""
     names = ", ".join(dict.fromkeys(attempt.deployment for attempt in history.attempts))
     if failure.kind is FailureKind.UNSUPPORTED:
+        remarks = dict.fromkeys(
+            history.remarks.get(attempt.number, str(failure)) for attempt in history.attempts
+        )
         return RejectedByProviderError(
-            f"{names} did not take this request ({failure}). "
+            f"{names} did not take this request ({'; '.join(remarks)}). "
             "Look at its parameters, tools, pictures and size, or allow other models."
         )
     return RejectedByProviderError(

@@ -95,5 +95,5 @@ def _bytes_of(text: str) -> int:
 
 def _chars(delta: Delta) -> int:
     return letters_seen(delta.text) + sum(
-        len(call.name or "") + len(call.arguments or "") for call in delta.tool_calls
+        len(call.name or "") + letters_seen(call.arguments or "") for call in delta.tool_calls
     )

@@ -46,7 +46,7 @@ class Caching:
 
         async def ask_and_keep() -> ChatReply:
             reply = await self._following(asking)
-            if may_be_kept(reply):
+            if may_be_kept(reply, as_json=call.request.sampling.asks_for_json):
                 cache, tenant = call.snapshot.cache, call.payer.tenant
                 cache.put_in_this_turn(key, pack(reply), ttl_s=lifetime.kept_s, tenant=tenant)
             return reply

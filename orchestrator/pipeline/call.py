@@ -170,11 +170,17 @@ class Call:
         except TimeoutError:
             raise self.too_late(nothing_sent=True) from None
 
-    def too_late(self, delivered: str = "", *, nothing_sent: bool = False) -> DeadlineExceededError:
-        """Return the error of a deadline that is over; `delivered` is what the reader of a stream has."""
+    def too_late(
+        self, delivered: str = "", *, nothing_sent: bool = False, remark: str = ""
+    ) -> DeadlineExceededError:
+        """Return the error of a deadline that is over; `delivered` is what the reader of a stream has.
+
+        `remark` is what our own parts say of the attempt that it ended.
+        """
         had = f"; {len(delivered)} characters had been delivered, see partial_text" if delivered else ""
         return DeadlineExceededError(
             f"no {'whole ' if delivered else ''}answer within {self.deadline.timeout_s:g} s{had}; "
+            f"{remark}{'; ' if remark else ''}"
             "allow more with deadline_s or the retry profile, or ask for less",
             partial_text=delivered,
             nothing_sent=nothing_sent,

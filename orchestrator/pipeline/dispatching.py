@@ -58,7 +58,7 @@ async def dispatched(call: Call, dispatch: DispatchRequest, services: Services) 
         stood_still = call.deadline.left_s() < -STOOD_STILL_S
         dispatcher.close(FailureKind.CANCELLED if stood_still else FailureKind.TIMEOUT)
         ended = dispatcher.result()
-        raise call.too_late(ended.delivered, nothing_sent=not ended.attempts) from None
+        raise call.too_late(ended.delivered, nothing_sent=not ended.attempts, remark=ended.remark) from None
     finally:
         dispatcher.close()
         ended = dispatcher.result()

@@ -49,6 +49,8 @@ T = TypeVar("T")
 
 _POLL_MIN_S = 0.02
 _POLL_MAX_S = 0.1
+_ASK_AGAIN_S = 1.0
+"""When a request is worth sending again whose key stands for one under way."""
 _ENDED_AFTER = timedelta(seconds=60)
 """So long after its deadline a request has ended: LiteLLM is loaded and its attempts are settled."""
 _CLAIMS_BETWEEN_SWEEPS = 100
@@ -229,12 +231,14 @@ def _lost(holder: KeyHolder) -> ReplyLostError:
 def _too_busy(call: Call) -> DeadlineExceededError:
     return DeadlineExceededError(
         f"the ledger was busy for all of {call.deadline.timeout_s:g} s, so the idempotency key was not claimed and nothing "
-        "was sent; ask again with the same key, or allow more with deadline_s"
+        "was sent; ask again with the same key, or allow more with deadline_s",
+        retry_after_s=_ASK_AGAIN_S,
     ).of_request(call.id)
 
 
 def _still_running(call: Call, operation_id: str) -> DeadlineExceededError:
     return DeadlineExceededError(
         f"the request of this idempotency key is still under way after {call.deadline.timeout_s:g} s; "
-        "ask again with the same key, or allow more with deadline_s"
+        "ask again with the same key, or allow more with deadline_s",
+        retry_after_s=_ASK_AGAIN_S,
     ).of_request(operation_id)

@@ -7,7 +7,9 @@ from typing import Any
 import orjson
 
 from orchestrator.core.embedding import EmbeddingReply
+from orchestrator.core.json_answers import is_json
 from orchestrator.core.money import ZERO_NUSD
+from orchestrator.core.provider_answer import SHOWN_THOUGHTS
 from orchestrator.core.reasoning import NO_REASONING, Reasoning
 from orchestrator.core.reply import CacheState, ChatReply, ToolCall, Usage
 from orchestrator.pipeline.degradation import as_kept
@@ -30,9 +32,13 @@ _WHOLE = (
 """What an idempotency key gets once more."""
 
 
-def may_be_kept(reply: ChatReply) -> bool:
-    """Return whether a reply may be repeated later: whole, and of the quality that was asked for."""
-    return reply.degraded is None and reply.finish_reason in {"stop", "tool_calls"}
+def may_be_kept(reply: ChatReply, *, as_json: bool) -> bool:
+    """Return whether a reply may be repeated later: whole, and of the kind and quality that was asked for."""
+    if reply.degraded is not None or reply.finish_reason not in {"stop", "tool_calls"}:
+        return False
+    if reply.tool_calls:
+        return True
+    return is_json(reply.text) if as_json else SHOWN_THOUGHTS not in reply.notices
 
 
 def pack(reply: ChatReply) -> bytes:

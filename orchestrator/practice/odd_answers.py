@@ -21,6 +21,7 @@ from orchestrator.practice.odd_responses import RESPONSES_PATH, odd_response, od
 from orchestrator.practice.odd_shapes import OddShape
 
 GOOD_TEXT = "A whole answer 👍, with a line separator\u2028in it."
+THOUGHTS = "The customer greets me.\n</think>\n\n"
 HALF_TEXT = "Half an answer, and then"
 CALLS = (("find_order", {"id": 1001}), ("find_order", {"id": 1002}))
 BURST_PIECES = 20_000
@@ -62,6 +63,7 @@ _ODD_ANSWERS = {
     OddShape.BARE_CODE: _Odd(HALF_TEXT),
     OddShape.WORDS_ELSEWHERE: _Odd(HALF_TEXT),
     OddShape.NAN_ARGUMENTS: _Odd("", (("find_order", {"id": math.nan}),), finish="tool_calls"),
+    OddShape.PROMPTED_THOUGHTS: _Odd(THOUGHTS + GOOD_TEXT),
     OddShape.NO_USAGE: _Odd(usage=False),
     OddShape.BURST: _Odd("word " * BURST_PIECES),
 }
@@ -101,6 +103,7 @@ async def send_odd_answer(
     in_items = http.path.endswith(RESPONSES_PATH)
     if shape is OddShape.GZIP_BOMB:
         return _gzip_bomb(stream=stream)
+    stream = stream and shape is not OddShape.ONE_BODY
     odd = _odd_of(shape, max_tokens)
     if stream:
         blocks = _events(provider, shape, odd, in_items=in_items)

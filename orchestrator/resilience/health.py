@@ -98,6 +98,8 @@ class Health:
         self._records: dict[str, _Record] = {}
         self._providers: dict[str, _ProviderRecord] = {}
         self._sends: dict[str, LatestSends] = {}
+        self._silences: dict[str, tuple[float, float]] = {}
+        """Since when each deployment has answered nobody, and when it was given up last."""
         self._doubtful: set[str] = set()
         """The deployments that were asked and are not known to be well."""
         self._well_s: dict[str, float | None] = {}
@@ -161,6 +163,7 @@ class Health:
         """Remember a healthy answer; it closes both circuits."""
         now_s = self._clock.monotonic_s()
         leave.send.is_answered = True
+        self._silences.pop(leave.deployment, None)
         record = self._records.setdefault(leave.deployment, _Record(leave.provider))
         if record.circuit.heal(now_s):
             # The outage is over; held against its availability it would keep it out for minutes more.
@@ -175,6 +178,17 @@ class Health:
         host.heard_at_s, host.has_worked = now_s, True
         if host.circuit.heal(now_s):
             host.recovered_at_s = leave.send.at_s
+
+    def unanswered_s(self, leave: CircuitPermit) -> float:
+        """Note a silence, and return for how long the deployment has been asked and has answered nobody."""
+        now_s, name = self._clock.monotonic_s(), leave.deployment
+        since_s, until_s = self._silences.get(name, (math.inf, -math.inf))
+        if leave.send.at_s > until_s + self._settings.window_s:
+            # Nobody asked meanwhile, so nobody knows.
+            since_s = math.inf
+        since_s = min(since_s, leave.send.at_s)
+        self._silences[name] = (since_s, now_s)
+        return now_s - since_s
 
     def fail(self, leave: CircuitPermit, *, health_scope: HealthScope) -> None:
         """Remember a failure, against what `health_scope` names."""

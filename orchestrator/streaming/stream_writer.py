@@ -1,8 +1,9 @@
 """What one reader has of an answer, over all attempts, and how the next attempt's words join it.
 
 By default a reader gets text as it comes, a word behind, so that it always ends with a whole word;
-tool calls and JSON come when they are whole, for half of one is of no use. So a break in them is
-as invisible as one before the first word, and only plain text ever has to be gone on with.
+tool calls and JSON come when they are whole, for half of one is of no use, and so do the words where a
+call has to be made. So a break in them is as invisible as one before the first word, and only plain text
+ever has to be gone on with.
 """
 
 from collections.abc import Callable
@@ -69,7 +70,7 @@ class StreamWriter:
             self._give(delta)
             return
         self._thoughts += delta.reasoning
-        if delta.text and not self._asks_for_json:
+        if delta.text and not self._keeps_whole:
             self._give_text(delta.text if self._splice is None else self._joined(delta.text))
 
     def finish(self, answer: ProviderAnswer) -> None:
@@ -85,7 +86,7 @@ class StreamWriter:
             raise UnreadableAnswerError(Failure(FailureKind.NOT_JOINABLE), answer)
         if not self._gave:
             self._thoughts = answer.reasoning
-        if self._asks_for_json:
+        if self._keeps_whole:
             self._give(Delta(answer.text))
         else:
             rest = "" if self._splice is None else self._joined(None, answer)
@@ -120,7 +121,7 @@ class StreamWriter:
         why = f" and nobody could finish it ({reasons})" if reasons else ""
         return StreamInterruptedError(
             f"the answer broke off after {len(self.text)} characters{why}; "
-            "what had arrived is in partial_text, please ask again",
+            "what had arrived is in partial_text, and a whole answer is a new request",
             partial_text=self.text,
         )
 
@@ -129,8 +130,8 @@ class StreamWriter:
         return bool(self.text) and self._request.on_break is OnBreak.RESCUE
 
     @property
-    def _asks_for_json(self) -> bool:
-        return self._request.sampling.asks_for_json
+    def _keeps_whole(self) -> bool:
+        return self._request.sampling.is_kept_whole
 
     def _joined(self, piece: str | None, answer: ProviderAnswer | None = None) -> str:
         if self._splice is None:

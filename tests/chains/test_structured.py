@@ -156,7 +156,8 @@ def test_every_try_is_paid_for_and_counted(orchestrator, server, script):
 
 
 def test_a_repaired_answer_costs_nothing_the_second_time(orchestrator, server, script):
-    script.add("no", written(ANSWER))
+    """What it repaired is JSON too, and kept; prose is not."""
+    script.add("{}", written(ANSWER))
     chain = customer_service(orchestrator).with_details()
     chain.invoke(QUESTION)
     again = chain.invoke(QUESTION)

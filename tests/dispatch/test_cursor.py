@@ -434,6 +434,21 @@ async def test_three_silences_open_a_circuit_where_they_are_unusually_long(
     assert services.health.is_closed(FIRST, provider="openrouter") is is_closed
 
 
+@pytest.mark.parametrize("answers", [False, True])
+async def test_who_has_never_answered_is_silent_when_all_who_asked_have_waited_for_its_limit(
+    dispatch_of, clock, answers
+) -> None:
+    """No caller of six seconds opened its circuit, and each waited for it; the limit is fifteen."""
+    dispatch, services = dispatch_of(model=FIRST)
+    for number in range(5):
+        attempt = send(await Way(dispatch, services).next())
+        clock.advance(6)
+        attempt.fail(Failure(FailureKind.TIMEOUT))
+        if answers and number == 1:
+            services.health.succeed(services.health.admit(FIRST, provider="openrouter"), latency_s=6.0)
+    assert services.health.is_closed(FIRST, provider="openrouter") is answers
+
+
 async def test_a_circuit_that_may_be_probed_now_is_an_outage_too(way_of, clock) -> None:
     """It opened two seconds ago, so an early probe may pass at once; it is no reason to give up."""
     way = way_of(model=FIRST)

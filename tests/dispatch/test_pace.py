@@ -20,6 +20,7 @@ def test_a_stream_begins_with_its_first_words(nothing) -> None:
         (Delta(" " * 100), 0.1, True),
         (Delta("", (ToolCallDelta(0, None, None, '{"order": "DH1001"}'),)), 1.0, False),
         (Delta("", (ToolCallDelta(0, "call_1", None, None),)), 1.0, True),
+        (Delta("", (ToolCallDelta(0, None, None, " " * 100),)), 0.1, True),
     ],
 )
 def test_words_and_arguments_count_and_spaces_do_not(piece, every_s, is_slow) -> None:

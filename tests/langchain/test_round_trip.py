@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from pydantic import BaseModel, ConfigDict
 
 from orchestrator import CacheUse, Orchestrator
+from orchestrator.core.errors import RejectedByProviderError
 from orchestrator.practice import Fault, PracticeAnswer, PracticeServer, PracticeToolCall, Scripted
 
 DEPLOYMENTS = {
@@ -158,17 +159,30 @@ def test_a_tool_of_any_name_is_called_by_the_caller_s_name(practised, practice, 
     assert "crm.t" not in orjson.dumps(practice.requests[-1].body).decode()
 
 
-def test_prose_in_the_place_of_a_function_is_told_with_what_was_said(practised, answerer):
-    chat = practised.chat_model("customer_service").with_structured_output(Order, method="function_calling")
+@WHOLE_AND_STREAMED
+def test_prose_in_the_place_of_a_function_that_has_to_be_called_is_no_answer(practised, answerer, streamed):
+    """The next model is asked; a reader of the stream sees nothing of the prose."""
+    order = {"type": "function", "function": {"name": "find_order", "parameters": {"type": "object"}}}
+    chat = practised.chat_model("customer_service").bind_tools([order], tool_choice="find_order")
     answerer.add("Dạ, ba cái ạ.")
-    with pytest.raises(OutputParserException, match="called no function"):
+    answer = ask(chat, [HumanMessage("Đơn DH1?")], streamed=streamed)
+    assert ([call["name"] for call in answer.tool_calls], answer.text) == (["find_order"], "")
+
+
+def test_prose_of_every_model_in_the_place_of_a_function_is_told(practised, answerer):
+    chat = practised.chat_model("customer_service").with_structured_output(Order, method="function_calling")
+    answerer.add(*["Dạ, ba cái ạ."] * 9)
+    with pytest.raises(RejectedByProviderError, match="no tool is called, though one has to be"):
         chat.invoke("Mấy cái?")
-    shown = practised.chat_model("customer_service").with_structured_output(
+
+
+def test_prose_that_the_limit_cut_before_a_function_is_told_with_what_was_said(practised, answerer):
+    shown = practised.chat_model("customer_service", max_tokens=2).with_structured_output(
         Order, method="function_calling", include_raw=True
     )
-    answerer.add("Dạ, bốn cái ạ.")
+    answerer.add("Dạ, bốn cái ạ, để em xem lại.")
     answer = shown.invoke("Bao nhiêu cái?")
-    assert (answer["parsed"], answer["raw"].text) == (None, "Dạ, bốn cái ạ.")
+    assert (answer["parsed"], answer["raw"].text[:2]) == (None, "Dạ")
     assert isinstance(answer["parsing_error"], OutputParserException)
 
 

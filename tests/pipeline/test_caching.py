@@ -1,11 +1,13 @@
 """Equal questions are asked once: while an answer is fresh, and while one is on its way."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from orchestrator.core.errors import BudgetExceededError, DeadlineExceededError, UnavailableError
 from orchestrator.core.money import NanoUsd
+from orchestrator.core.provider_answer import SHOWN_THOUGHTS
 from orchestrator.core.reply import CacheState
 from orchestrator.pipeline.caching import Caching
 from tests.support.step_bench import COST, Following
@@ -48,6 +50,27 @@ async def test_what_may_not_be_repeated_is_asked_anew(bench, fields, asked) -> N
     await step(bench.call())
     await step(bench.call(**fields))
     assert len(following.calls) == asked
+
+
+@pytest.mark.parametrize(("said", "asked"), [('{"a": 1}', 1), ('{"a": 1', 2), ("Sure! Here it is", 2)])
+async def test_what_is_no_json_where_that_was_asked_for_is_not_kept(bench, said, asked) -> None:
+    following = Following(said, said)
+    step = Caching(bench.services, following)
+    for _ in range(2):
+        await step(bench.call(response_format={"type": "json_object"}))
+    assert len(following.calls) == asked
+
+
+async def test_an_answer_that_was_shown_with_its_thoughts_is_not_kept(bench) -> None:
+    following = Following()
+
+    async def thinking(call):
+        return replace(await following(call), notices=(SHOWN_THOUGHTS,))
+
+    step = Caching(bench.services, thinking)
+    for _ in range(2):
+        await step(bench.call())
+    assert len(following.calls) == 2
 
 
 async def test_a_stream_gets_an_answer_of_the_cache_in_pieces(bench) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from orchestrator.core.errors import UnavailableError
 from orchestrator.practice import Fault, PracticeServer
-from orchestrator.practice.odd_answers import GOOD_TEXT, HALF_TEXT, odd_stream
+from orchestrator.practice.odd_answers import GOOD_TEXT, HALF_TEXT, THOUGHTS, odd_stream
 from orchestrator.practice.odd_shapes import OddShape
 from tests.metering.test_langchain_clients import standing
 from tests.practice.test_odd_answers import objects
@@ -14,7 +14,7 @@ from tests.providers.test_one_attempt import TOOL
 
 WHOLE = {
     *(OddShape.NO_USAGE, OddShape.BURST, OddShape.SPLIT_CHARACTER, OddShape.FINISH_IN_EACH, OddShape.OPEN_END),
-    OddShape.PACKED,
+    *(OddShape.PACKED, OddShape.ONE_BODY, OddShape.PROMPTED_THOUGHTS),
     *(OddShape.ODD_LINES, OddShape.STRAY_CHUNKS, OddShape.STRAY_LINES, OddShape.TORN_END),
     *(OddShape.CALLS_WITH_INDEX_0, OddShape.CALLS_WITHOUT_INDEX),
     # Told by the message: its status is `incomplete`, and says why.
@@ -31,7 +31,7 @@ def test_every_event_is_one_of_the_responses_api(shape: OddShape) -> None:
     assert events[0]["type"] == "response.created"
     assert events[-1]["response"]["object"] == "response"
     text = "".join(event["delta"] for event in events if event["type"] == "response.output_text.delta")
-    assert text.startswith(("word word", HALF_TEXT, GOOD_TEXT[:14])) or not text
+    assert text.startswith(("word word", HALF_TEXT, GOOD_TEXT[:14], THOUGHTS)) or not text
 
 
 @pytest.mark.parametrize("shape", BODIES)

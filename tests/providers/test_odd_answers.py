@@ -1,13 +1,16 @@
 """An answer that is odd is believed where it is whole, and else another deployment's comes in its place."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 
 from orchestrator import CacheUse, ChatReply, Orchestrator
 from orchestrator.core.errors import RejectedByProviderError
-from orchestrator.practice import PracticeServer
-from orchestrator.practice.odd_answers import BURST_PIECES, CALLS, GOOD_TEXT, HALF_TEXT
+from orchestrator.core.json_answers import NO_JSON
+from orchestrator.core.provider_answer import SHOWN_THOUGHTS
+from orchestrator.practice import PracticeServer, Scripted
+from orchestrator.practice.odd_answers import BURST_PIECES, CALLS, GOOD_TEXT, HALF_TEXT, THOUGHTS
 from orchestrator.practice.odd_shapes import OddShape
 from orchestrator.providers.wire import http
 from orchestrator.resilience.circuit_breaker import CircuitState
@@ -38,6 +41,7 @@ TEXTS = (
     *(OddShape.STRAY_CHUNKS, OddShape.OPEN_END, OddShape.ODD_LINES, OddShape.NO_USAGE, OddShape.BURST),
     *(
         OddShape.SPLIT_CHARACTER,
+        OddShape.ONE_BODY,
         OddShape.FINISH_IN_EACH,
         OddShape.STRAY_LINES,
         OddShape.PACKED,
@@ -55,6 +59,17 @@ pytestmark = [
     pytest.mark.parametrize("provider", FIRST_OF),
     pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"]),
 ]
+
+
+@pytest.fixture
+def answerer() -> Scripted:
+    return Scripted()
+
+
+@pytest.fixture
+def practice(listed_prices, answerer: Scripted) -> Iterator[PracticeServer]:
+    with PracticeServer(prices=listed_prices, answerer=answerer) as server:
+        yield server
 
 
 @pytest.fixture
@@ -192,3 +207,41 @@ def test_a_limit_that_reasoning_used_up_is_said(
     assert (reply.text, reply.finish_reason) == ("", "length")
     assert any("used up before the first word; raise max_tokens" in notice for notice in reply.notices)
     assert reply.usage.reasoning_tokens == 50
+
+
+@pytest.mark.parametrize(
+    ("said", "by_next", "notice"),
+    [
+        ('{"a": 1, "b', True, False),
+        ("Sure! Here it is", False, True),
+        ('```json\n{"a": 1}\n```', False, True),
+    ],
+)
+def test_half_a_json_is_no_answer_and_prose_in_its_place_is_told(
+    orchestrator, answerer, provider, stream, said, by_next, notice
+) -> None:
+    answerer.add(said, '{"b": 2}')
+    reply = ask(orchestrator, stream=stream, response_format={"type": "json_object"})
+    assert reply.text == ('{"b": 2}' if by_next else said)
+    assert ([each.failure for each in reply.attempts][:-1] == ["malformed"]) is by_next
+    assert (NO_JSON in reply.notices) is notice
+
+
+def test_prose_in_the_place_of_a_call_is_passed_over_unseen(orchestrator, answerer, provider, stream) -> None:
+    answerer.add("Dạ, để em tìm.")
+    reply = ask(orchestrator, stream=stream, tools=TOOLS, tool_choice="required")
+    assert ([each.failure for each in reply.attempts], reply.text) == (["unsupported", None], "")
+    assert reply.tool_calls
+
+
+def test_thoughts_that_a_prompt_began_are_none_of_the_answer(
+    orchestrator, practice, provider, stream
+) -> None:
+    """The first reader of a stream is told: before their end nobody knew. Google's own format has no tags."""
+    practice.faults.add(f"{provider}:odd_answer=prompted_thoughts")
+    first, second = (ask(orchestrator, stream=stream) for _ in range(2))
+    assert [each.deployment for each in (first, second)] == [FIRST_OF[provider]] * 2
+    assert (second.text == GOOD_TEXT) is (provider != "google" or not stream)
+    assert (first.text, SHOWN_THOUGHTS in first.notices) == (
+        (THOUGHTS + GOOD_TEXT, True) if stream else (GOOD_TEXT, False)
+    )

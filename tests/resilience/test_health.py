@@ -79,6 +79,21 @@ def test_a_burst_of_refused_keys_opens_the_whole_provider(health):
     assert admit(health, "google/gemini-3.8-flash")
 
 
+def test_silences_one_after_the_other_are_one_until_there_is_an_answer_or_nobody_asks(health, clock):
+    def silent_for(wait_s):
+        leave = admit(health)
+        clock.advance(wait_s)
+        return health.unanswered_s(leave)
+
+    assert [silent_for(6) for _ in range(3)] == [6, 12, 18]
+    clock.advance(SETTINGS.window_s)
+    assert silent_for(6) == 54
+    clock.advance(SETTINGS.window_s + 1)
+    assert silent_for(6) == 6
+    succeed(health)
+    assert silent_for(5) == 5
+
+
 def test_what_says_nothing_of_health_is_not_remembered(health):
     fail(health, 9, health_scope=HealthScope.NONE)
     assert health.snapshot(ONE, window_s=600).samples == 0

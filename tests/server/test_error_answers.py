@@ -1,24 +1,38 @@
 """What callers are told of an error, and what only the log tells."""
 
+import re
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import openai
 import pytest
 
 from orchestrator.catalog.catalog import MissingKey
+from orchestrator.core import errors
 from orchestrator.core.errors import (
     AllProvidersFailedError,
+    BudgetExceededError,
+    DeadlineExceededError,
     FailedStep,
+    OrchestratorError,
     OverloadedError,
     UnavailableError,
     UnknownNameError,
 )
+from orchestrator.core.request import ChatRequest
+from orchestrator.dispatch.history import DispatchHistory
+from orchestrator.dispatch.outcome import failure_error
+from orchestrator.pipeline import idempotency
 from orchestrator.practice import Fault
+from orchestrator.routing.settings import OnFiltered
 from orchestrator.server import error_answers
 from orchestrator.server.error_answers import answer_of
+from orchestrator.streaming.stream_writer import StreamWriter
 from tests.server.test_chat import QUESTION, stock
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
+CALL = SimpleNamespace(id="r1", deadline=SimpleNamespace(timeout_s=5.0))
+HOLDER = SimpleNamespace(operation_id="r0")
 OPERATORS = ("config.yaml", "API_KEY", "/run/", "requests_per_min", "overload'", "on_filtered")
 
 
@@ -118,3 +132,50 @@ def test_the_operators_words_stay_in_the_error():
     error = UnavailableError(f"off: {MissingKey('openai', 'OPENAI_API_KEY')}").told_callers("off")
     assert "OPENAI_API_KEY" in str(error)
     assert answer_of(error, now=NOW, scopes=frozenset()).message == "off"
+
+
+SAID: dict[type[OrchestratorError], list[OrchestratorError]] = {
+    errors.AllProvidersFailedError: [
+        failure_error(DispatchHistory(), failure=None, advice="", **{"on_filtered": OnFiltered.STOP, **times})
+        for times in ({}, {"room_in_s": 41}, {"rested_in_s": 7}, {"rested_in_s": 900})
+    ],
+    errors.DeadlineExceededError: [
+        idempotency._too_busy(CALL),
+        idempotency._still_running(CALL, "an-earlier-one"),
+        DeadlineExceededError("no answer within 5 s; allow more with deadline_s"),
+    ],
+    errors.OverloadedError: [OverloadedError("500 wait", waiting=500, retry_after_s=s) for s in (1.5, 90)],
+    errors.StreamInterruptedError: [
+        StreamWriter(ChatRequest.of("Hi", use_case="chat", tenant="acme"), print).interrupted(None)
+    ],
+    errors.ReplyLostError: [idempotency._lost(HOLDER)],
+    errors.IdempotencyConflictError: [idempotency._conflict(HOLDER)],
+    errors.BudgetExceededError: [
+        BudgetExceededError(
+            scope="all", window="day", limit=100, left=left, needed=50, resets_at=NOW, held=held
+        )
+        for left, held in ((0, 0), (10, 90))
+    ],
+}
+"""Errors in the words that the program has for them; a class that is not here has no words of its own."""
+
+
+def _classes(base: type[OrchestratorError] = OrchestratorError) -> list[type[OrchestratorError]]:
+    return [base, *(each for child in base.__subclasses__() for each in _classes(child))]
+
+
+@pytest.mark.parametrize("kind", _classes(), ids=lambda kind: kind.__name__)
+def test_no_words_promise_what_their_headers_forbid(kind) -> None:
+    """A 504 said "ask again with the same key" beside `x-should-retry: false`."""
+    for error in SAID.get(kind, []) or [kind.__new__(kind)]:
+        answer = answer_of(error, now=NOW, scopes=frozenset({"all"}))
+        headers, words = answer.all_headers(), answer.message
+        may_retry = headers["x-should-retry"] == "true"
+        named = re.search(r"ask again in ([0-9.]+) s", words)
+        if named:
+            assert abs(float(headers["retry-after"]) - float(named[1])) < 1
+        elif "ask again" in words:
+            assert may_retry is ("not at once" not in words)
+        if may_retry:
+            assert int(headers["retry-after"]) <= 60
+            assert "another key" not in words

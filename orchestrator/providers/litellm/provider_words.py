@@ -65,6 +65,8 @@ class ProviderWords:
     """Something of an answer has come."""
     has_calls: bool = False
     """A tool call has come, or a piece of one."""
+    ends_counted: bool = False
+    """Its error came with counts, which are then of all that it used."""
     usage: dict[str, Any] = field(default_factory=dict)
     """Its counts; of several in a stream the dearer of each, but for what was cached: that grows too."""
     service_tier: str | None = None
@@ -81,6 +83,7 @@ class ProviderWords:
         error = error_in(event, answers=any(map(event.get, _ANSWERS)) or _finish_of(event) is not None)
         if error is not None:
             self.fail(error)
+            self.ends_counted = any(map(event.get, _USAGES))
         had_ended = self.finish is not None and bool(self.usage)
         for part in _parts_of(event):
             if part.get("error") and part is not event:
@@ -108,12 +111,29 @@ class ProviderWords:
 
     def counted(self) -> CountedUsage:
         """Return its counts, read in its own format; without them, or before its end, an estimate."""
-        if self.finish is None:
+        if self.finish is None and not self.ends_counted:
             return UNKNOWN_USAGE
         for name, read in _READERS.items():
             if name in self.usage:
                 return read(self.usage)
         return UNKNOWN_USAGE
+
+    def counted_answer(self) -> ProviderAnswer | None:
+        """Return what came in the place of an answer, without its words; None where nothing counts it."""
+        counted = self.counted().of(self.has_spoken)
+        if counted.usage.estimated:
+            return None
+        notices = (CONTRADICTION,) if counted.contradicts else ()
+        return ProviderAnswer(
+            "",
+            (),
+            self.finish or "",
+            counted.usage,
+            None,
+            None,
+            notices=notices,
+            service_tier=self.service_tier,
+        )
 
     def checked(self, answer: ProviderAnswer) -> ProviderAnswer:
         """Return LiteLLM's reading of an answer with the provider's own counts and finish.

@@ -11,10 +11,16 @@ from pydantic import BaseModel
 
 from orchestrator.core.call_ids import TakenIds
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError, stated_name
+from orchestrator.core.provider_answer import (
+    SHOWN_THOUGHTS,
+    ProviderAnswer,
+    UnreadableAnswerError,
+    stated_name,
+)
 from orchestrator.core.reply import Delta, ToolCall, ToolCallDelta
 from orchestrator.core.visible_text import shows_something
 from orchestrator.providers.litellm.thoughts import Thoughts
+from orchestrator.providers.wire.thought_tags import ThoughtTags, parted_at_stray_end, parted_from_thoughts
 from orchestrator.providers.wire.tool_call_assembly import CUT_CALL
 from orchestrator.providers.wire.usage_reading import CountedUsage, read_openai_usage
 from orchestrator.providers.wire.wire_json import arguments_text, json_text
@@ -50,8 +56,14 @@ def read_answer(response: Any, *, reports_cost: bool) -> ProviderAnswer:
     counted = counted.of(says_something(response))
     upstream_id, thoughts = stated_name(getattr(response, "id", None)), Thoughts()
     thoughts.add(message)
+    tagged, text = parted_from_thoughts(_text(getattr(message, "content", None)))
+    if tagged:
+        thoughts.texts.append(tagged)
+    elif thoughts.texts:
+        # LiteLLM parts both tags itself, and leaves the lines between thoughts and answer.
+        text = text.lstrip("\n")
     answer = ProviderAnswer(
-        text=_text(getattr(message, "content", None)),
+        text=text,
         tool_calls=_tool_calls(message, upstream_id),
         finish_reason=finish_reason,
         usage=counted.usage,
@@ -137,6 +149,8 @@ class StreamedAnswer:
     usage: Any = None
     upstream_id: str | None = None
     thoughts: Thoughts = field(default_factory=Thoughts)
+    tags: ThoughtTags = field(default_factory=ThoughtTags)
+    """Parts what was thought within the text."""
     _calls: dict[int, _GrowingCall] = field(default_factory=dict)
     _ids: TakenIds = field(default_factory=TakenIds)
 
@@ -159,9 +173,22 @@ class StreamedAnswer:
         delta = getattr(choices[0], "delta", None)
         text = _text(getattr(delta, "content", None))
         calls = tuple(self._grow(call) for call in getattr(delta, "tool_calls", None) or ())
-        self.text += text
         thought = _text(self.thoughts.add(delta))
+        if not self.tags.is_over:
+            text, tagged = self._parted(text)
+            thought += tagged
+        self.text += text
         return Delta(text, calls, thought) if text or calls or thought else None
+
+    def _parted(self, text: str) -> tuple[str, str]:
+        """Return what is the answer's of a piece, and what is thought; with the finish all that was kept."""
+        words, thought = self.tags.feed(text)
+        if self.finish_reason is not None:
+            last, more = self.tags.close()
+            words, thought = words + last, thought + more
+        if thought:
+            self.thoughts.texts.append(thought)
+        return words, thought
 
     @property
     def has_content(self) -> bool:
@@ -191,6 +218,8 @@ class StreamedAnswer:
             reasoning=_text("".join(self.thoughts.texts)),
             reasoning_details=tuple(self.thoughts.blocks),
         )
+        if not self.tags.had_any and parted_at_stray_end(self.text) is not None:
+            answer = replace(answer, notices=(SHOWN_THOUGHTS,))
         return _believed(answer)
 
     def _grow(self, piece: Any) -> ToolCallDelta:

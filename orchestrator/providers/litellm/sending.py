@@ -68,7 +68,8 @@ class Sending:
         """Tell the current attempt that it failed; without one nothing happens."""
         attempt = self.source.current
         if attempt is not None:
-            attempt.fail(self.failure_of(error))
+            counted = None if self.words is None else self.words.counted_answer()
+            attempt.fail(self.failure_of(error), billed=counted)
 
     def failure_of(self, error: BaseException) -> Failure:
         """Return what an error of the current attempt means, read from the attempt's own errors alone."""

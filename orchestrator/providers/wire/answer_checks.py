@@ -58,14 +58,18 @@ def check_was_offered(answer: ProviderAnswer, sampling: Sampling) -> None:
     """Check that no tool is called but those of the request: nobody could carry the call out.
 
     With `tool_choice: none` there is no tool to be called: the caller's code reads the text, and has none.
-    Where it names one, there is that one.
+    Where it names one, there is that one. Where one has to be called, one is.
 
     Raises:
-        UnreadableAnswerError: one is, or is written into the text.
+        UnreadableAnswerError: one is, or is written into the text; or none is, and no finish reason tells it.
     """
     if not answer.tool_calls:
         if sampling.tools and begins_as_call(answer.text):
             raise call_in_text(answer)
+        if sampling.must_call and answer.finish_reason == "stop":
+            raise unreadable(
+                FailureKind.UNSUPPORTED, "no tool is called, though one has to be", answer=answer
+            )
         return
     tools = sampling.tools
     if not tools or sampling.tool_choice == "none":

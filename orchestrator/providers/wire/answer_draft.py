@@ -5,13 +5,18 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError, stated_name
+from orchestrator.core.provider_answer import (
+    SHOWN_THOUGHTS,
+    ProviderAnswer,
+    UnreadableAnswerError,
+    stated_name,
+)
 from orchestrator.core.reply import ToolCall
 from orchestrator.providers.wire.answer_checks import call_in_text, check_says_something, unreadable
 from orchestrator.providers.wire.finish_reasons import FAILED, UNKNOWN, UNKNOWN_FINISH, native_finish
 from orchestrator.providers.wire.half_characters import HalfCharacters
 from orchestrator.providers.wire.sse import SentEvent
-from orchestrator.providers.wire.thought_tags import ThoughtTags
+from orchestrator.providers.wire.thought_tags import ThoughtTags, parted_at_stray_end
 from orchestrator.providers.wire.tool_call_assembly import CUT_CALL, ToolCallAssembly
 from orchestrator.providers.wire.usage_reading import (
     CONTRADICTION,
@@ -43,6 +48,10 @@ class AnswerDraft:
     thoughts: list[str] = field(default_factory=list)
     tags: ThoughtTags = field(default_factory=ThoughtTags)
     """Parts what was thought within the text."""
+    is_shown: bool = False
+    """What it says is shown while it comes."""
+    shows_thoughts: bool = False
+    """What was shown begins with thoughts, as only their end has told."""
     offers_tools: bool = False
     """Its question did, so that a tool call in the text is meant as one."""
     thought_blocks: list[dict[str, Any]] = field(default_factory=list)
@@ -246,18 +255,30 @@ class AnswerDraft:
         if calls and self.finish_reason == "stop":
             # Gemini, and servers of OpenAI's format that are not OpenAI's, say so of tool calls too.
             self.finish_reason = "tool_calls"
+        self._part_from_thoughts()
         answer = self.as_it_stands(calls)
         if self.refusals and not answer.text and not calls:
             raise unreadable(FailureKind.CONTENT_FILTERED, "the model refused to answer", answer=answer)
         check_says_something(answer, filtered_for=self.filtered_for)
         reasons = (
             (UNKNOWN_FINISH, self.has_unknown_finish),
+            (SHOWN_THOUGHTS, self.shows_thoughts),
             (LEFT_OUT_FILE, self.leaves_out_file),
             (LEFT_OUT_CODE, self.leaves_out_code),
             (CUT_CALL, left_out),
         )
         notices = [notice for notice, is_so in reasons if is_so]
         return _with_notices(answer, notices, filtered_for=self.filtered_for)
+
+    def _part_from_thoughts(self) -> None:
+        """Part thoughts from the text whose beginning is in the prompt; what was shown of them stays."""
+        parted = None if self.tags.had_any else parted_at_stray_end("".join(self.texts))
+        if parted is None:
+            return
+        self.shows_thoughts = self.is_shown
+        if not self.is_shown:
+            self.think(parted[0])
+            self.texts = [parted[1]]
 
     def broken(self, detail: str, *, status: int | None = None) -> UnreadableAnswerError:
         """Return the error for an answer that breaks off here."""

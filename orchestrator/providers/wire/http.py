@@ -64,6 +64,8 @@ class WireClient:
         self._rules = rules
         self._clock = clock or SystemClock()
         self._sessions = Sessions()
+        self._begin_within: set[tuple[str, str]] = set()
+        """The models, at their addresses, whose last stream began within thoughts."""
 
     async def call(
         self,
@@ -96,7 +98,7 @@ class WireClient:
         try:
             if not is_success(response.status):
                 raise AttemptFailedError(await self._refusal(response), was_sent=True)
-            answer = await _read(response, outbound, listener)
+            answer = await self._read(response, outbound, listener)
             is_whole = True
         finally:
             if is_whole:
@@ -110,6 +112,45 @@ class WireClient:
         """Close the connections of the running loop."""
         await self._sessions.close()
 
+    async def _read(
+        self, response: aiohttp.ClientResponse, outbound: OutboundRequest, listener: _Listener
+    ) -> ProviderAnswer:
+        if outbound.vector_size is not None:
+            return await _read_vectors(response, outbound)
+        reader = FORMATS[outbound.kind].reader()
+        reader.draft.offers_tools = bool(outbound.sampling.tools)
+        reader.draft.name(upstream_id=response.headers.get(_ID_HEADER), served_model=None, service_tier=None)
+        if reader.draft.upstream_id is not None and listener.on_id is not None:
+            listener.on_id(reader.draft.upstream_id)
+        kind = response.content_type
+        # Some servers stream whatever was asked for.
+        is_streamed = outbound.stream and "json" not in kind and "html" not in kind
+        if is_streamed or kind == _EVENT_STREAM:
+            return await self._read_shown(response, reader, outbound, listener)
+        answer = await _read_whole(response, outbound)
+        if outbound.stream and listener.on_delta is not None:
+            # A server that cannot stream this answer has sent it in one piece.
+            listener.on_delta(_as_delta(answer))
+        return answer
+
+    async def _read_shown(
+        self,
+        response: aiohttp.ClientResponse,
+        reader: StreamReader,
+        outbound: OutboundRequest,
+        listener: _Listener,
+    ) -> ProviderAnswer:
+        """Return the answer of a stream, and learn of it whether its model begins within thoughts."""
+        draft, model = reader.draft, (outbound.base_url, outbound.upstream)
+        draft.is_shown = listener.on_delta is not None and not outbound.sampling.is_kept_whole
+        draft.tags.begins_within = model in self._begin_within
+        answer = await _read_stream(response, reader, listener)
+        if draft.shows_thoughts:
+            self._begin_within.add(model)
+        elif not draft.tags.had_any:
+            self._begin_within.discard(model)
+        return answer
+
     async def _refusal(self, response: aiohttp.ClientResponse) -> Failure:
         body = b""
         # The status speaks for a body that cannot be read or does not come (a time-out is an OSError).
@@ -117,28 +158,6 @@ class WireClient:
             async with asyncio.timeout(LAST_WORD_S):
                 body = await read_beginning(response, bytes_max=ERROR_BYTES_MAX)
         return failure_of_reply(response.status, response.headers, body, now=self._clock.now)
-
-
-async def _read(
-    response: aiohttp.ClientResponse, outbound: OutboundRequest, listener: _Listener
-) -> ProviderAnswer:
-    if outbound.vector_size is not None:
-        return await _read_vectors(response, outbound)
-    reader = FORMATS[outbound.kind].reader()
-    reader.draft.offers_tools = bool(outbound.sampling.tools)
-    reader.draft.name(upstream_id=response.headers.get(_ID_HEADER), served_model=None, service_tier=None)
-    if reader.draft.upstream_id is not None and listener.on_id is not None:
-        listener.on_id(reader.draft.upstream_id)
-    kind = response.content_type
-    # Some servers stream whatever was asked for.
-    is_streamed = outbound.stream and "json" not in kind and "html" not in kind
-    if is_streamed or kind == _EVENT_STREAM:
-        return await _read_stream(response, reader, listener)
-    answer = await _read_whole(response, outbound)
-    if outbound.stream and listener.on_delta is not None:
-        # A server that cannot stream this answer has sent it in one piece.
-        listener.on_delta(_as_delta(answer))
-    return answer
 
 
 async def _whole_body(response: aiohttp.ClientResponse, *, bytes_max: int = ANSWER_BYTES_MAX) -> bytes:

@@ -1,17 +1,26 @@
 """Thoughts that a server writes into the text, in tags before the answer: parted from it, in pieces too.
 
 MiniMax does, Google where it speaks OpenAI's format, and vLLM, Ollama and others that are told of no parser.
-These write tool calls into the text as well, in the marks of their model.
+These write tool calls into the text as well, in the marks of their model. Templates that begin the thoughts
+in the prompt (DeepSeek-R1, Qwen) leave the text only their end.
 """
 
 from dataclasses import dataclass
 
-_TAGS = {"<think>": "</think>", "<thought>": "</thought>"}
+_TAGS = {
+    "<think>": "</think>",
+    "<thought>": "</thought>",
+    "<|channel|>analysis<|message|>": "<|end|><|start|>assistant<|channel|>final<|message|>",
+}
+_STRAY_END = "</think>"
+_NO_WORDS = (_STRAY_END, "<|channel|>final<|message|>")
+"""Marks that say nothing where an answer begins with them."""
+_QUOTES = frozenset("`'\"“”‘’«»()[]")
 _CALL_MARKS = (
     *("<tool_call>", "<tool_calls>", "<|tool_call", "<function=", "<|python_tag|>", "[TOOL_CALLS]"),
-    *("<minimax:tool_call>", "<｜tool▁calls▁begin｜>"),
+    *("<minimax:tool_call>", "<｜tool▁calls▁begin｜>", "<|channel|>commentary"),
 )
-_MARKS = (*_TAGS, *_CALL_MARKS)
+_MARKS = (*_TAGS, *_NO_WORDS, *_CALL_MARKS)
 _LONGEST = max(map(len, _MARKS))
 
 
@@ -20,48 +29,84 @@ def begins_as_call(text: str) -> bool:
     return text.lstrip().startswith(_CALL_MARKS)
 
 
+def parted_at_stray_end(text: str) -> tuple[str, str] | None:
+    """Return thoughts and answer of a text that has the end of thoughts and not their beginning.
+
+    None where it has no such end, or speaks of the tag: in quotes, in code, or with its other half.
+    """
+    thoughts, end, words = text.partition(_STRAY_END)
+    is_named = thoughts[-1:] in _QUOTES or words[:1] in _QUOTES or thoughts.count("`") % 2
+    return None if not end or is_named or "<think>" in thoughts else (thoughts, words.lstrip())
+
+
+def parted_from_thoughts(text: str) -> tuple[str, str]:
+    """Return the thoughts within a whole text, and what is left of it."""
+    tags = ThoughtTags()
+    words, thoughts = tags.feed(text)
+    last, more = tags.close()
+    parted = None if tags.had_any else parted_at_stray_end(words + last)
+    return parted or (thoughts + more, words + last)
+
+
 @dataclass(slots=True)
 class ThoughtTags:
     """How far the thoughts at the beginning of one answer have come."""
 
+    begins_within: bool = False
+    """The last answer of this model had the end of its thoughts alone: all is kept until that comes."""
     is_over: bool = False
     """What comes is the answer, whatever tags are in it."""
     is_call: bool = False
     """The answer begins as `begins_as_call` says."""
     _kept: str = ""
     """What may be a tag once the next piece is there."""
+    had_any: bool = False
     _end: str = ""
     """The tag that ends the thoughts under way."""
-    _had_any: bool = False
 
     def feed(self, piece: str) -> tuple[str, str]:
         """Return what is the answer's of a piece, and what is thought."""
         text, self._kept = self._kept + piece, ""
         if self.is_over:
             return text, ""
+        if self.begins_within:
+            return self._from_within(text, looked_at=len(text) - len(piece) - len(_STRAY_END))
         return self._in_thoughts(text) if self._end else self._before_any(text)
 
     def close(self) -> tuple[str, str]:
         """Return what was kept back, at the end of the answer."""
         kept, self._kept = self._kept, ""
         self.is_over = True
-        return ("", kept) if self._end else (kept.lstrip() if self._had_any else kept, "")
+        return ("", kept) if self._end else (kept.lstrip() if self.had_any else kept, "")
+
+    def _from_within(self, text: str, *, looked_at: int) -> tuple[str, str]:
+        at = text.find(_STRAY_END, max(0, looked_at))
+        if at < 0:
+            self._kept = text
+            return "", ""
+        self.begins_within, self.had_any = False, True
+        words, more = self._before_any(text[at + len(_STRAY_END) :])
+        return words, text[:at].lstrip().removeprefix("<think>") + more
 
     def _before_any(self, text: str) -> tuple[str, str]:
         begun = text.lstrip()
-        if not begun and self._had_any:
+        if not begun and self.had_any:
             # The space between thoughts and answer is none of either.
             return "", ""
         for tag, end in _TAGS.items():
             if begun.startswith(tag):
-                self._end, self._had_any = end, True
+                self._end, self.had_any = end, True
                 return self._in_thoughts(begun.removeprefix(tag))
+        for mark in _NO_WORDS:
+            if begun.startswith(mark):
+                self.had_any = True
+                return self._before_any(begun.removeprefix(mark))
         self.is_call = begins_as_call(begun)
         if not self.is_call and len(begun) < _LONGEST and any(mark.startswith(begun) for mark in _MARKS):
             self._kept = text
             return "", ""
         self.is_over = True
-        return begun if self._had_any else text, ""
+        return begun if self.had_any else text, ""
 
     def _in_thoughts(self, text: str) -> tuple[str, str]:
         thoughts, has_ended, rest = text.partition(self._end)

@@ -26,6 +26,8 @@ from orchestrator.providers.wire.outbound import OutboundRequest, UnsendableErro
 
 logger = logging.getLogger("orchestrator.providers")
 
+_TOLD = frozenset({FailureKind.CONTENT_FILTERED, FailureKind.UNSUPPORTED})
+"""Of what an answer lacks: what its caller is told in the words of who has read it."""
 _LOADING = (
     "this request waited while LiteLLM was loaded, which takes seconds: call warm_up() while a program starts"
 )
@@ -61,6 +63,8 @@ class WireTransport:
         self._bridge = bridge
         self._requests = 0
         self._loading: asyncio.Task[None] | None = None
+        self._bridging: asyncio.Future[None] | None = None
+        """The loading of the bridge, which goes on when the request that began it is gone."""
 
     @property
     def is_ready(self) -> bool:
@@ -113,7 +117,7 @@ class WireTransport:
         except AttemptFailedError as exc:
             if exc.failure.kind is FailureKind.MODEL_NOT_FOUND and _is_at_openrouter(attempt):
                 attempt.remark(NOT_OFFERED)
-            if exc.failure.kind is FailureKind.CONTENT_FILTERED and exc.detail:
+            if exc.failure.kind in _TOLD and exc.detail:
                 attempt.remark(exc.detail)
             attempt.fail(exc.failure, billed=exc.answer)
         except UnsendableError as exc:
@@ -131,10 +135,10 @@ class WireTransport:
     async def _send(self, source: AttemptSource, attempt: InFlightAttempt) -> ProviderAnswer | None:
         stream, is_local = source.streams, attempt.target.deployment.is_local
         if attempt.target.deployment.provider.kind not in FORMATS:
-            return await self._bridged(source)
+            return await self._bridged(source, attempt)
         outbound = None if is_local else _outbound(attempt, stream=stream)
         if outbound is not None and not is_carried(outbound):
-            return await self._bridged(source)
+            return await self._bridged(source, attempt)
         attempt.start()
         if outbound is None:
             # Starting the model is a part of the attempt's time.
@@ -145,16 +149,27 @@ class WireTransport:
             return await self._client.call(outbound, on_sent=attempt.mark_sent, on_id=attempt.identify)
         return await _streamed(self._client, outbound, attempt)
 
-    async def _bridged(self, source: AttemptSource) -> ProviderAnswer | None:
-        """Send one attempt by what carries the formats that this wire does not speak."""
+    async def _bridged(self, source: AttemptSource, attempt: InFlightAttempt) -> ProviderAnswer | None:
+        """Send one attempt by what carries the formats that this wire does not speak.
+
+        Loading it takes seconds of the request's own time, and of an attempt no more than its limit: whoever
+        needs no loading may answer meanwhile. It goes on for the next request, however this one ends.
+        """
         if self._bridge.is_ready:
             return await self._bridge.send(_OneAttempt(source))
+        if self._bridging is None or self._bridging.done():
+            self._bridging = asyncio.ensure_future(self._bridge.get_ready())
+            self._bridging.add_done_callback(_look_at)
         try:
-            await self._bridge.get_ready()
+            async with asyncio.timeout(attempt.limit_s):
+                await asyncio.shield(self._bridging)
         except asyncio.CancelledError:
-            if source.current is not None:
-                source.current.remark(_LOADING)
+            attempt.remark(_LOADING)
             raise
+        except TimeoutError:
+            attempt.remark(_LOADING)
+            attempt.fail(Failure(FailureKind.TIMEOUT))
+            return None
         answer = await self._bridge.send(_OneAttempt(source))
         return answer and replace(answer, notices=(*answer.notices, _LOADING))
 
@@ -178,6 +193,12 @@ class _OneAttempt:
 
     async def admit(self, deployment: str) -> bool:  # noqa: ARG002 -- the protocol's name
         return False
+
+
+def _look_at(loading: asyncio.Future[None]) -> None:
+    """Let asyncio log no error that a request was told already."""
+    if not loading.cancelled():
+        loading.exception()
 
 
 def _outbound(attempt: InFlightAttempt, *, stream: bool, base_url: str | None = None) -> OutboundRequest:

@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator import CacheUse, Orchestrator
 from orchestrator.core.event_frames import MEDIA_TYPE, Frame
-from orchestrator.core.reply import ChatReply
+from orchestrator.core.provider_answer import SHOWN_THOUGHTS
+from orchestrator.core.reply import ChatReply, CostSource
 from orchestrator.practice import PracticeServer
 from orchestrator.providers.litellm import heard_streams, provider_bodies
 from orchestrator.providers.litellm.loading import load_litellm
@@ -376,3 +377,61 @@ async def test_what_is_no_http_may_be_billed_and_is_not_asked_for_again(
     reply = await replied(make_orchestrator, server, name, answer, stream=stream)
     assert [row.failure for row in reply.attempts] == ["malformed", None]
     assert reply.attempts[0].cost_nusd > 0
+
+
+THOUGHT = {
+    "both tags": ("<think>hm</think>\n\n", "hm"),
+    "the end alone": ("hm</think>\n\n", "hm"),
+    "an end of nothing": ("</think>\n\n", ""),
+}
+
+
+@OF_CHAT
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("case", THOUGHT)
+async def test_thoughts_in_the_text_are_none_of_the_answer(
+    make_orchestrator, server, name: str, case: str, stream: bool
+) -> None:
+    """Of a stream whose thoughts began in the prompt it is told: they were shown before anybody knew."""
+    thought, reasoning = THOUGHT[case]
+    message = {"role": "assistant", "content": thought + TEXT}
+    body = {**choice(message=message, finish_reason="stop"), "object": "chat.completion", "usage": USAGE}
+    pieces = (piece(thought[:4]), piece(thought[4:]), *CHAT)
+    answer = (
+        sent(events(*pieces) + DONE) if stream else sent(json.dumps(body).encode(), kind="application/json")
+    )
+    reply = await replied(make_orchestrator, server, name, answer, stream=stream)
+    if stream and case == "the end alone":
+        assert (reply.text, reply.notices) == (thought + TEXT, (SHOWN_THOUGHTS,))
+        return
+    check_whole(reply, name)
+    assert (reply.reasoning.text if reply.reasoning else "") == reasoning
+
+
+FAILED = {"error": {"code": 503, "message": "the host hung up", "type": "server_error"}}
+COUNTED_FAILURES = {
+    "counts with the error": (*CHAT[:2], {**FAILED, "usage": USAGE}),
+    "counts before it": (*CHAT, FAILED),
+}
+
+
+@OF_CHAT
+@pytest.mark.parametrize("case", COUNTED_FAILURES)
+async def test_an_error_behind_words_that_were_counted_is_booked_as_it_counts(
+    make_orchestrator, server, name: str, case: str
+) -> None:
+    """The bound was booked, though the vendor had said what it used."""
+    reply = await replied(make_orchestrator, server, name, sent(events(*COUNTED_FAILURES[case]) + DONE))
+    first = reply.attempts[0]
+    assert (first.failure, first.cost_source) == ("interrupted", CostSource.PRICE_BOOK)
+    assert (first.usage.input_tokens, first.usage.output_tokens) == (9, 20)
+
+
+@OF_CHAT
+async def test_an_error_behind_words_that_nobody_counted_is_booked_at_the_bound(
+    make_orchestrator, server, name: str
+) -> None:
+    """A count in the middle is none of the whole."""
+    early = piece("Chào ", usage={**USAGE, "completion_tokens": 1, "total_tokens": 10})
+    reply = await replied(make_orchestrator, server, name, sent(events(early, CHAT[1], FAILED) + DONE))
+    assert (reply.attempts[0].failure, reply.attempts[0].cost_source) == ("interrupted", CostSource.BOUND)

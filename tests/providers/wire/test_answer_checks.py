@@ -95,7 +95,20 @@ def test_a_call_that_the_caller_forbade_is_no_answer(choice, is_right: bool) -> 
 def test_another_tool_than_the_one_that_had_to_be_called_is_no_answer(forced, called, is_right) -> None:
     tools = tuple({"type": "function", "function": {"name": name}} for name in "fg")
     sampling = Sampling(tools=tools, tool_choice={"type": "function", "function": {"name": forced}})
-    check_was_offered(answer("Đợi"), sampling)
     calling = answer("Đợi", calls=(ToolCall("a", called, "{}"),), finish="tool_calls")
     with nullcontext() if is_right else pytest.raises(UnreadableAnswerError):
         check_was_offered(calling, sampling)
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "f"}}])
+def test_words_in_the_place_of_a_call_that_has_to_be_are_no_answer(choice) -> None:
+    """Where the limit or a filter cut it off, its finish reason tells that."""
+    sampling = Sampling(tools=({"type": "function", "function": {"name": "f"}},), tool_choice=choice)
+    for finish in ("length", "content_filter"):
+        check_was_offered(answer("Em tìm ngay", finish=finish), sampling)
+    with pytest.raises(UnreadableAnswerError) as caught:
+        check_was_offered(answer("Em tìm ngay"), sampling)
+    assert (caught.value.failure.kind, caught.value.answer) == (
+        FailureKind.UNSUPPORTED,
+        answer("Em tìm ngay"),
+    )

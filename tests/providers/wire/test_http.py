@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.failures import FailureKind
-from orchestrator.core.provider_answer import AttemptFailedError, UnreadableAnswerError
+from orchestrator.core.provider_answer import SHOWN_THOUGHTS, AttemptFailedError, UnreadableAnswerError
 from orchestrator.core.reply import Delta
 from orchestrator.providers.wire import http
 from orchestrator.providers.wire.body_reading import ANSWER_BYTES_MAX
@@ -785,3 +785,28 @@ def test_the_wire_needs_no_other_library_of_a_vendor() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+async def test_a_stream_whose_thoughts_began_in_the_prompt_is_told_once_and_then_parted(client) -> None:
+    """Of the first one nobody knows before it is shown; the model is known from then on, until it changes."""
+    thinking = sse([openai.piece("hm "), openai.piece("hm</think>\n\n"), openai.piece("Chào"), openai.STOP])
+    plain = sse([openai.piece("Chào "), openai.piece("bạn"), openai.STOP])
+    coming = iter([thinking, thinking, thinking, plain, plain])
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.begin_stream()
+        await exchanged.chunk(next(coming))
+        await exchanged.end_stream()
+
+    told = []
+    async with serving(answer) as server:
+        for _ in range(5):
+            heard = Heard()
+            got = await call(client, server, heard=heard, stream=True)
+            assert heard.text == got.text
+            told.append((got.text, got.reasoning, SHOWN_THOUGHTS in got.notices))
+    assert told == [
+        ("hm hm</think>\n\nChào", "", True),
+        *[("Chào", "hm hm", False)] * 2,
+        *[("Chào bạn", "", False)] * 2,
+    ]

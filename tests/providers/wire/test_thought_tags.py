@@ -9,7 +9,7 @@ from orchestrator.core.sampling import Sampling
 from orchestrator.providers.wire.answer_checks import check_was_offered
 from orchestrator.providers.wire.openai_format import OpenAiReader, read_openai_answer
 from orchestrator.providers.wire.sse import SentEvent
-from orchestrator.providers.wire.thought_tags import ThoughtTags
+from orchestrator.providers.wire.thought_tags import ThoughtTags, parted_at_stray_end
 
 CASES = [
     ("Chào <think>bạn</think>.", "Chào <think>bạn</think>.", ""),
@@ -26,6 +26,14 @@ CASES = [
     ("<tool", "<tool", ""),
     ("<think>a</think> <b", "<b", "a"),
     ("<think>a</think>\n<", "<", "a"),
+    ("</think>\n\nChào", "Chào", ""),
+    ("</thin", "</thin", ""),
+    (
+        "<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Chào",
+        "Chào",
+        "hm",
+    ),
+    ("<|channel|>final<|message|>Chào", "Chào", ""),
     ("", "", ""),
 ]
 
@@ -100,3 +108,49 @@ def test_a_tool_call_that_a_server_left_in_the_text_is_no_answer_where_tools_wer
     assert caught.value.failure.kind is FailureKind.UNSUPPORTED
     with pytest.raises(UnreadableAnswerError, match="written into the text"):
         streamed(written, offers_tools=True)
+
+
+STRAY = "hm, hm\n</think>\n\nChào </think> bạn"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "The tag `</think>` ends thoughts.",
+        "“</think>” ends them.",
+        "```\nhm </think>\n```",
+        "A <think> begins, </think> ends",
+        "<think>hm</think>Then </think> ends it",
+        "Chào </thought> bạn",
+    ],
+)
+def test_a_text_that_speaks_of_the_tag_stays_as_it_is(written: str) -> None:
+    assert whole(written).text == written.removeprefix("<think>hm</think>")
+
+
+def test_the_end_of_thoughts_that_began_in_the_prompt_parts_them() -> None:
+    """DeepSeek-R1's and Qwen's templates write the beginning themselves."""
+    assert parted_at_stray_end(STRAY) == ("hm, hm\n", "Chào </think> bạn")
+    assert (whole(STRAY).text, whole(STRAY).reasoning) == ("Chào </think> bạn", "hm, hm\n")
+    with pytest.raises(UnreadableAnswerError) as caught:
+        whole("hm, hm\n</think>\n")
+    assert caught.value.failure.kind is FailureKind.EMPTY
+
+
+@pytest.mark.parametrize("letters", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("written", "text", "thoughts"),
+    [
+        (STRAY, "Chào </think> bạn", "hm, hm\n"),
+        ("<think>hm</think>Chào", "Chào", "hm"),
+        ("Chào bạn", "Chào bạn", ""),
+        ("hm</think><", "<", "hm"),
+    ],
+)
+def test_a_model_that_is_known_to_begin_within_its_thoughts_is_kept_until_their_end(
+    written, text, thoughts, letters
+) -> None:
+    tags = ThoughtTags(begins_within=True)
+    pieces = [written[at : at + letters] for at in range(0, len(written), letters)]
+    parts = [*map(tags.feed, pieces), tags.close()]
+    assert ("".join(words for words, _ in parts), "".join(more for _, more in parts)) == (text, thoughts)

@@ -2,13 +2,17 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from orchestrator import CacheUse, Orchestrator
-from orchestrator.core.errors import AllProvidersFailedError, LocalModelError, RejectedByProviderError
+from orchestrator.core.errors import (
+    AllProvidersFailedError,
+    DeadlineExceededError,
+    LocalModelError,
+    RejectedByProviderError,
+)
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer
 from orchestrator.core.reply import CostSource, Usage
@@ -20,6 +24,14 @@ from orchestrator.providers.wire.http import WireClient
 from orchestrator.providers.wire.transport import WireTransport
 
 ONCE = {"retry_profiles": {"interactive": {"attempts_per_deployment": 1, "max_recovery_wait_s": 0}}}
+BRIDGED_FIRST = {
+    "use_cases": {
+        "customer_service": {
+            "primary": {"deployment": "openai/gpt-6.1-sol", "reason": "a test"},
+            "fallbacks": [{"deployment": "google/gemini-3.8-flash", "reason": "a test"}],
+        }
+    }
+}
 GOOGLE, OPENAI = "google/gemini-3.8-flash", "openai/gpt-6-luna"
 
 
@@ -78,7 +90,11 @@ def walk(make_orchestrator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Or
     """Make orchestrators whose wire is walked without LiteLLM."""
 
     def make(
-        bridge: Bridge | None = None, walker: PlainWalker | None = None, **environment: str
+        bridge: Bridge | None = None,
+        walker: PlainWalker | None = None,
+        *,
+        changes: dict[str, Any] | None = None,
+        **environment: str,
     ) -> Orchestrator:
         def opened(_catalog: Any, local_model: LocalModel, connections: Any) -> WireTransport:
             client: WireClient = connections.wire
@@ -87,7 +103,7 @@ def walk(make_orchestrator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Or
             )
 
         monkeypatch.setattr("orchestrator.client.open_transport", opened)
-        return make_orchestrator(ONCE, **environment)
+        return make_orchestrator(ONCE | (changes or {}), **environment)
 
     return make
 
@@ -249,9 +265,12 @@ class SlowBridge(Bridge):
     def __init__(self) -> None:
         super().__init__()
         self.may_be_loaded = asyncio.Event()
+        self.loads = 0
 
     async def get_ready(self) -> None:
+        self.loads += 1
         await self.may_be_loaded.wait()
+        self.is_ready = True
 
     async def send(self, source: AttemptSource) -> ProviderAnswer:
         source.current.start()
@@ -273,14 +292,26 @@ def test_a_request_that_waits_for_litellm_to_load_says_so(walk) -> None:
     assert ask(orchestrator, "Câu sau", model="openai/gpt-6.1-sol", tools=[TOOL]).notices == ()
 
 
-async def test_a_deadline_that_comes_while_litellm_loads_is_told_as_that() -> None:
-    remarks: list[str] = []
-    source = SimpleNamespace(streams=False, current=SimpleNamespace(remark=remarks.append))
-    client, bridge = WireClient(), SlowBridge()
-    transport = WireTransport(PlainWalker(), client=client, local_model=None, bridge=bridge)
-    waiting = asyncio.ensure_future(transport._bridged(source))
-    await asyncio.sleep(0)
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    assert "warm_up()" in remarks[0]
+def test_a_deadline_that_comes_while_litellm_loads_says_what_to_do_and_loses_nothing(walk) -> None:
+    """The caller's ten seconds are ten seconds; the loading goes on, and the next request finds it done."""
+    bridge = SlowBridge()
+    orchestrator = walk(bridge, OPENAI_BASE_URL="https://api.openai.com/v1")
+    with pytest.raises(DeadlineExceededError, match=r"warm_up\(\) while a program starts"):
+        ask(orchestrator, model="openai/gpt-6.1-sol", tools=[TOOL], deadline_s=0.5)
+    standing = next(each for each in orchestrator.standings() if each.scope == "all")
+    assert (standing.spent, standing.held) == (0, 0)
+    assert bridge.loads == 1
+    orchestrator._loop.submit(_set(bridge.may_be_loaded)).future.result()
+    assert ask(orchestrator, model="openai/gpt-6.1-sol", tools=[TOOL]).text == "Chào"
+    assert bridge.loads == 1
+
+
+def test_whoever_needs_no_loading_answers_meanwhile(walk, practice: PracticeServer) -> None:
+    """With ten seconds to go a request waited in vain, though the next provider was well."""
+    bridge = SlowBridge()
+    orchestrator = walk(bridge, OPENAI_BASE_URL="https://api.openai.com/v1", changes=BRIDGED_FIRST)
+    reply = ask(orchestrator, tools=[TOOL], deadline_s=8)
+    assert reply.provider == "google"
+    first = reply.attempts[0]
+    assert (first.deployment, first.failure, first.cost_nusd) == ("openai/gpt-6.1-sol", "timeout", 0)
+    assert bridge.loads == 1
