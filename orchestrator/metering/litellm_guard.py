@@ -53,6 +53,7 @@ from orchestrator.providers.litellm.free_errors import origin_of, was_refused, w
 from orchestrator.providers.litellm.responses import counted_usage, says_something
 from orchestrator.providers.litellm.sending import CURRENT_SENDING
 from orchestrator.providers.openrouter import token_costs_only
+from orchestrator.providers.wire.answer_draft import believed_name
 
 
 class Guard(CustomLogger):
@@ -302,7 +303,7 @@ def _note_usage(sending: MeteredSend, answer: Any, *, said: bool, tier: str | No
     if heard is not None:
         billed = _billed_by(heard, sending)
     sending.billed = replace(billed, service_tier=tier)
-    sending.upstream_id = getattr(answer, "id", None) or None
+    sending.upstream_id = believed_name(getattr(answer, "id", None))
     _keep_id(sending)
 
 

@@ -117,8 +117,20 @@ async def test_an_answer_deeper_than_a_client_reads_is_an_error_of_ours(
     assert standing(orchestrator) == (USED_NUSD, 0)
     # Its events are handed on as they come.
     vendor.is_stream = True
-    with pytest.raises(UnavailableError, match="deep in each other|no answer, or half of one"):
+    with pytest.raises(UnavailableError, match="cannot read what came|no answer, or half of one"):
         [_ async for _ in client(GOOGLE).astream("Xin chào")]
+
+
+async def test_an_answer_at_which_the_client_fails_is_booked_before_its_error_is_let_go(
+    vendor: Vendor, native
+) -> None:
+    """The error of Google's client hangs on to the stream, whose money stayed held with it."""
+    orchestrator, client = native
+    candidate = {**HALF, "finishReason": "STOP", "avgLogprobs": {"a": 1}}
+    vendor.body, vendor.is_stream = {"candidates": [candidate], "usageMetadata": USED}, True
+    with pytest.raises(UnavailableError, match="cannot read what came \\(ValidationError\\); it is booked"):
+        [_ async for _ in client(GOOGLE).astream("Xin chào")]
+    assert standing(orchestrator) == (USED_NUSD, 0)
 
 
 @pytest.mark.parametrize("name", [GOOGLE, OPENAI])

@@ -16,8 +16,8 @@ import pytest
 from orchestrator import CacheUse, ChatReply, Orchestrator
 from orchestrator.practice import PracticeServer, PracticeToolCall, Scripted
 from orchestrator.providers.wire import http
-from tests.providers.wire.misbehaving import Exchanged, serving
-from tests.support.spoilt_answers import CALL, TEXT, Form, Spoilt, google_form, openai_form, sent, spoilt
+from tests.providers.wire.misbehaving import serving
+from tests.support.spoilt_answers import CALL, TEXT, Form, Spoiling, google_form, openai_form, sent, spoilt
 
 ANSWERS = int(os.environ.get("SPOILT_ANSWERS", "25"))
 """Of each kind; those of a smaller number are among those of a larger one, in every run."""
@@ -29,25 +29,6 @@ FIRST_OF = {
 TOOLS = [{"type": "function", "function": {"name": CALL[0], "parameters": {"type": "object"}}}]
 UNTIRING = {"failures": 1000, "failure_share": 1.0}
 """Each answer is asked for, whatever came before it."""
-
-
-class Spoiling:
-    """A provider that answers as the test says at the moment."""
-
-    def __init__(self) -> None:
-        self.answer: Spoilt | None = None
-        self.asked = 0
-
-    async def __call__(self, exchanged: Exchanged) -> None:
-        assert self.answer is not None
-        self.asked += 1
-        answer = self.answer
-        kind = f"content-type: {answer.content_type}\r\n" if answer.content_type else ""
-        await exchanged.send(f"HTTP/1.1 200 OK\r\n{kind}transfer-encoding: chunked\r\n\r\n".encode())
-        size = max(1, -(-len(answer.body) // answer.blocks))
-        for at in range(0, len(answer.body), size):
-            await exchanged.chunk(answer.body[at : at + size])
-        exchanged.reset() if answer.breaks else await exchanged.end_stream()
 
 
 @pytest.fixture

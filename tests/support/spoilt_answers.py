@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from tests.providers.wire.misbehaving import Exchanged
+
 TEXT = "Xin chào chị Ánh, đơn hàng của chị sẽ đến vào ngày mai."
 CALL = ("find_order", {"id": "DH1001", "note": "gấp"})
 _PIECES = ("Xin chào ", "chị Ánh, ", "đơn hàng ", "của chị ", "sẽ đến vào ngày mai.")
@@ -67,6 +69,25 @@ class Spoilt:
     """In how many parts it is sent."""
     breaks: bool = False
     """Its connection is reset behind it."""
+
+
+class Spoiling:
+    """A provider that answers as the test says at the moment."""
+
+    def __init__(self) -> None:
+        self.answer: Spoilt | None = None
+        self.asked = 0
+
+    async def __call__(self, exchanged: Exchanged) -> None:
+        assert self.answer is not None
+        self.asked += 1
+        answer = self.answer
+        kind = f"content-type: {answer.content_type}\r\n" if answer.content_type else ""
+        await exchanged.send(f"HTTP/1.1 200 OK\r\n{kind}transfer-encoding: chunked\r\n\r\n".encode())
+        size = max(1, -(-len(answer.body) // answer.blocks))
+        for at in range(0, len(answer.body), size):
+            await exchanged.chunk(answer.body[at : at + size])
+        exchanged.reset() if answer.breaks else await exchanged.end_stream()
 
 
 @dataclass(frozen=True, slots=True)

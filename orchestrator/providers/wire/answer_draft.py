@@ -116,9 +116,9 @@ class AnswerDraft:
 
         Of the tier it is the last one, which a stream may say in any of its pieces.
         """
-        self.upstream_id = self.upstream_id or _name(upstream_id)
-        self.served_model = self.served_model or _name(served_model)
-        self.service_tier = _name(service_tier) or self.service_tier
+        self.upstream_id = self.upstream_id or believed_name(upstream_id)
+        self.served_model = self.served_model or believed_name(served_model)
+        self.service_tier = believed_name(service_tier) or self.service_tier
 
     def take_place(self, index: Any) -> None:
         """Note which answer a piece belongs to: one is asked for, and two must not be mixed.
@@ -302,6 +302,7 @@ def _belong_together(block: Mapping[str, Any], piece: Mapping[str, Any]) -> bool
     return all(block.get(name) == piece.get(name) for name in ("type", "index"))
 
 
-def _name(value: Any) -> str | None:
+def believed_name(value: Any) -> str | None:
+    """Return what a provider calls something, None where it is no name to be kept."""
     is_name = isinstance(value, str) and 0 < len(value) <= NAME_LETTERS_MAX and value.isprintable()
     return value if is_name else None
