@@ -52,6 +52,8 @@ from orchestrator.providers.wire.wire_json import read_object_or_none
 _REFUSED = b'{"error": {"message": "refused"}}'
 _LAST_EVENTS = frozenset({"message_stop"})
 """Behind which a stream that has no end mark says nothing more."""
+_DELTAS = (dict, str, type(None))
+"""What a piece of any format is."""
 _Event = TypeVar("_Event", SentEvent, Frame)
 
 
@@ -237,6 +239,9 @@ class _ReadableAnswer:
             ProviderFailedError: it is an error.
         """
         self.pieces += 1
+        if not isinstance(event.get("type"), str | None) or not isinstance(event.get("delta"), _DELTAS):
+            # LiteLLM leaves it out.
+            raise MalformedEventError
         if self._is_error:
             self._words.fail(event.get("error") or event)
         self._hear(event)
