@@ -146,3 +146,18 @@ async def test_a_request_deeper_than_all_read_is_refused_in_the_same_words(
     with pytest.raises(InvalidRequestError, match="more than 120 deep"):
         await client(name).bind_tools([tool]).ainvoke("Xin chào")
     assert server.requests == []
+
+
+@pytest.mark.parametrize("name", [7, 0.5, True])
+async def test_a_call_whose_name_is_no_text_and_an_end_with_calls_that_has_none_are_no_answers(
+    server: Server, vendor: Vendor, make_orchestrator, name: Any
+) -> None:
+    orchestrator = make_orchestrator({"providers": {"openrouter": {"base_url": server.base_url}}})
+    client = orchestrator.native("openrouter/gpt-6-luna", tenant="acme", max_tokens=64)
+    for calls in ([{"id": "a", "type": "function", "function": {"name": name, "arguments": "{}"}}], 0):
+        message = {"role": "assistant", "content": None, "tool_calls": calls}
+        choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+        vendor.body = {"id": "a", "created": 1, "model": "m", "choices": [choice]}
+        with pytest.raises(UnavailableError, match="no answer, or half of one"):
+            await client.ainvoke("Xin chào")
+    assert standing(orchestrator)[1] == 0
