@@ -146,13 +146,15 @@ class _Told:
                     # What it was raised in has it as its cause: who walks along would never come to an end.
                     below.__context__ = None
             below = below.__cause__ or below.__context__
+        if isinstance(error, Exception):
+            # A stream that was read halfway hangs on to the error.
+            self._send.leave()
         if isinstance(error, _MISTAKES) and not self._send.is_asked_for:
             raise _unusable(error) from error
-        if isinstance(error, RecursionError):
-            # What is sent is not so deep; the answer is booked as what it is.
+        if isinstance(error, (*_MISTAKES, RecursionError)):
+            # What is sent is neither odd nor so deep; the answer is booked as what it is.
             raise UnavailableError(
-                "the answer has lists and objects so deep in each other that the vendor's client cannot read them; "
-                "it is booked"
+                f"the vendor's client cannot read what came ({type(error).__name__}); it is booked"
             ) from None
 
 

@@ -41,6 +41,8 @@ class SendOfCall:
 
     is_asked_for: bool = False
     """The client has made a request of it."""
+    leave: Callable[[], None] = lambda: None
+    """Books what was sent of it, where its answer is read no more."""
 
 
 CURRENT_SEND: ContextVar[SendOfCall | None] = ContextVar("CURRENT_SEND", default=None)
@@ -187,7 +189,10 @@ class MeteredHttp(httpx.BaseTransport, httpx.AsyncBaseTransport):
             path=request.url.path,
             clock=self._meter.clock,
         )
-        return _Tap(sending, answer)
+        tap = _Tap(sending, answer)
+        if call is not None:
+            call.leave = tap.leave
+        return tap
 
 
 class _LoopConnections(NamedTuple):

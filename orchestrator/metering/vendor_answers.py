@@ -16,7 +16,12 @@ from orchestrator.core.reply import Delta, Usage
 from orchestrator.dispatch.pace import Written
 from orchestrator.metering.responses_answers import ResponsesReader
 from orchestrator.metering.several_answers import SeveralReader
-from orchestrator.providers.litellm.readable_answers import ReadableStream, readable_body
+from orchestrator.providers.litellm.readable_answers import (
+    BEFORE_JSON,
+    BEGINS_WHOLE,
+    ReadableStream,
+    readable_body,
+)
 from orchestrator.providers.wire import gemini_format, openai_format
 from orchestrator.providers.wire.answer_checks import is_success, unreadable
 from orchestrator.providers.wire.body_reading import (
@@ -28,6 +33,7 @@ from orchestrator.providers.wire.body_reading import (
 from orchestrator.providers.wire.failures import failure_of_reply
 from orchestrator.providers.wire.sse import EventReader, SentEvent, StreamTooLargeError
 from orchestrator.providers.wire.stream_letters import StreamLetters
+from orchestrator.providers.wire.wire_json import read_object_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class VendorAnswer:
         """Expect its status."""
         in_pieces, answers = order.in_pieces, order.answers
         self.in_pieces = in_pieces
-        """It comes as a stream; what is no stream where one was asked for is known by its headers."""
+        """It comes as a stream; what is no stream where one was asked for is known by its first byte."""
         self.pieces = 0
         """Events that have brought words or calls."""
         self._kind, self._path = kind, path
@@ -97,7 +103,7 @@ class VendorAnswer:
         self._events = EventReader()
         self._max_tokens = order.max_tokens * answers
         self._written = Written()
-        self._is_too_large = False
+        self._is_too_large = self._has_begun = False
         self._body: list[bytes] = []
         self._looks = WholeLooks()
         self._was_asked_in_pieces = in_pieces
@@ -123,12 +129,12 @@ class VendorAnswer:
 
     @property
     def has_finished(self) -> bool:
-        """Return whether a whole answer has come, or a refusal, which is clear by its status.
+        """Return whether a whole answer has come, or a refusal, which is clear by its status, or none.
 
         Behind it a server has a last word at most.
         """
         if self.in_pieces:
-            return self._reader.has_finished and self._failed is None
+            return self._reader.has_finished or self._failed is not None
         return not is_success(self._status) or self._looks.find_whole(
             self._body, ANSWER_BYTES_MAX - self._bytes_left
         )
@@ -153,7 +159,7 @@ class VendorAnswer:
         """Note the status and the headers."""
         self._status, self._headers = status, headers
         kind = headers.get("content-type", "")
-        self.in_pieces = self.in_pieces and is_success(status) and "json" not in kind and "html" not in kind
+        self.in_pieces = self.in_pieces and is_success(status)
         if "=" in kind:
             self._charset = httpx.Response(status, headers={"content-type": kind}).charset_encoding
             self._letters = StreamLetters(self._charset)
@@ -162,14 +168,13 @@ class VendorAnswer:
         """Take in the next bytes; return those that are read by now. A whole answer is read at its end.
 
         Raises:
-            UnavailableError: it is larger than any answer, or writes on past its limit; it may have no end.
+            UnavailableError: it has brought what is no answer, is too large, or writes on past its limit.
         """
+        if not self._has_begun and (begun := block.lstrip(BEFORE_JSON)):
+            # Some servers send a stream as JSON by name, or a body as a stream.
+            self._has_begun, self.in_pieces = True, self.in_pieces and begun[:1] not in BEGINS_WHOLE
         if self.in_pieces:
-            shown = self._take(block)
-            if self._is_too_large or self.overrun is not None:
-                self._wrong = self._failed
-                self.check()
-            return shown
+            return self._told(self._take(block))
         self._bytes_left -= len(block)
         if self._bytes_left < 0:
             self._wrong = _too_large()
@@ -178,9 +183,13 @@ class VendorAnswer:
         return b"" if is_success(self._status) else block
 
     def rest(self) -> bytes:
-        """Return what is left to be read once all bytes have come."""
+        """Return what is left to be read once all bytes have come.
+
+        Raises:
+            UnavailableError: a stream has brought what is no answer.
+        """
         if self.in_pieces:
-            return self._take(None)
+            return self._told(self._take(None))
         if not is_success(self._status) or self._bytes_left < 0:
             return b""
         body = b"".join(self._body)
@@ -188,6 +197,10 @@ class VendorAnswer:
             text = in_utf8(body, self._charset)
         except BodyUnreadableError:
             return body
+        if self._was_asked_in_pieces and read_object_or_none(text) is None:
+            # Objects a line, and no answer in one.
+            self.in_pieces = True
+            return self._told(self._take(text) + self._take(None))
         return readable_body(self._kind, self._path, text, in_pieces=self._was_asked_in_pieces)
 
     def whole(self) -> ProviderAnswer:
@@ -207,8 +220,8 @@ class VendorAnswer:
         """Check that a message which others make of what `whole` refused tells what is wrong.
 
         Of an error, of a blocked prompt, of half a stream and of half a tool call some make a message like
-        any other. One without a word is for its reader, where it has a finish of its own: it may have what
-        our wire does not ask for.
+        any other. One without a word is for its reader, where it has a finish of its own that tells of no
+        calls: it may have what our wire does not ask for.
 
         Raises:
             UnavailableError: it does not.
@@ -219,7 +232,7 @@ class VendorAnswer:
         wrong = self._wrong
         if wrong is None:
             return
-        ends = wrong.answer is not None and bool(wrong.answer.finish_reason)
+        ends = wrong.answer is not None and wrong.answer.finish_reason not in {"", "tool_calls"}
         if not ends or wrong.failure.kind is not FailureKind.EMPTY:
             raise UnavailableError(
                 f"what came with status {self._status} is no answer, or half of one: {wrong}"
@@ -241,34 +254,46 @@ class VendorAnswer:
         except BodyUnreadableError as exc:
             raise unreadable(FailureKind.MALFORMED, str(exc)) from None
 
+    def _told(self, shown: bytes) -> bytes:
+        """Return what came before a stream broke; behind it say so: its reader may go on, or stop at it.
+
+        Raises:
+            UnavailableError: nothing came before.
+        """
+        if self._failed is not None and (not shown or self._is_too_large or self.overrun is not None):
+            self.check()
+        return shown
+
     def _take(self, block: bytes | None) -> bytes:
         """Take in the next bytes of a stream, None at their end; return those that are read by now."""
-        if self._is_too_large:
-            return block or b""
+        if self._failed is not None:
+            return b""
         try:
             ended = self._events.close() if block is None else self._events.feed(block)
             events = self._letters.read(ended, ends=block is None)
         except StreamTooLargeError:
             self._is_too_large = True
             self._break(unreadable(FailureKind.MALFORMED, "the stream is larger than any answer"))
-            return block or b""
+            return b""
         except BodyUnreadableError as exc:
             self._break(unreadable(FailureKind.MALFORMED, str(exc)))
             return b""
         return b"".join(map(self._heard, events))
 
     def _heard(self, event: SentEvent) -> bytes:
-        if self._failed is None:
-            self._hear(event)
-        is_whole = self._failed is None and self._reader.has_finished
-        return self._readable.written(event, is_whole=is_whole)
+        if self._failed is not None:
+            return b""
+        if not self._hear(event):
+            return self._readable.error(event)
+        return self._readable.written(event, is_whole=self._reader.has_finished)
 
-    def _hear(self, event: SentEvent) -> None:
+    def _hear(self, event: SentEvent) -> bool:
+        """Take in an event; return whether it is one of an answer."""
         try:
             deltas = self._reader.take(event)
         except UnreadableAnswerError as exc:
             self._break(exc)
-            return
+            return False
         self.pieces += bool(deltas)
         for delta in deltas:
             self._written.count(delta)
@@ -277,6 +302,7 @@ class VendorAnswer:
             used = ProviderAnswer("", (), "", usage, None, self.upstream_id)
             detail = "it writes on past its limit of output tokens, and was ended; all that came is booked"
             self._break(UnreadableAnswerError(Failure(FailureKind.ENDLESS), used, detail=detail))
+        return True
 
     def _break(self, failure: UnreadableAnswerError) -> None:
         self._failed = self._failed or failure

@@ -899,3 +899,20 @@ async def test_a_file_is_held_for_as_a_whole_context_and_refused_where_none_is_k
     with pytest.raises(InvalidRequestError, match="context_tokens"):
         await litellm.acompletion(**to("openai/gpt-4o-mini", messages=messages))
     assert (practice.requests, standing(guard)) == ((), (0, 0))
+
+
+async def test_an_answer_whose_id_is_a_number_is_booked(guard: BudgetGuard) -> None:
+    """No ledger holds one of 64 bits: the money stayed held, and the caller had an OverflowError."""
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Chào"}, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
+    body = {"id": 2**63, "created": 1, "model": "m", "choices": [choice], "usage": usage}
+
+    async def answer(exchanged: Exchanged) -> None:
+        await exchanged.answer(json.dumps(body).encode())
+
+    async with serving(answer) as server:
+        await litellm.acompletion(
+            model=MODELS[0], messages=HELLO, max_tokens=50, api_base=server.base_url, api_key="k"
+        )
+    spent, held = standing(guard)
+    assert spent > 0 == held

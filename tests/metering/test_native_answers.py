@@ -117,8 +117,20 @@ async def test_an_answer_deeper_than_a_client_reads_is_an_error_of_ours(
     assert standing(orchestrator) == (USED_NUSD, 0)
     # Its events are handed on as they come.
     vendor.is_stream = True
-    with pytest.raises(UnavailableError, match="deep in each other|no answer, or half of one"):
+    with pytest.raises(UnavailableError, match="cannot read what came|no answer, or half of one"):
         [_ async for _ in client(GOOGLE).astream("Xin chào")]
+
+
+async def test_an_answer_at_which_the_client_fails_is_booked_before_its_error_is_let_go(
+    vendor: Vendor, native
+) -> None:
+    """The error of Google's client hangs on to the stream, whose money stayed held with it."""
+    orchestrator, client = native
+    candidate = {**HALF, "finishReason": "STOP", "avgLogprobs": {"a": 1}}
+    vendor.body, vendor.is_stream = {"candidates": [candidate], "usageMetadata": USED}, True
+    with pytest.raises(UnavailableError, match="cannot read what came \\(ValidationError\\); it is booked"):
+        [_ async for _ in client(GOOGLE).astream("Xin chào")]
+    assert standing(orchestrator) == (USED_NUSD, 0)
 
 
 @pytest.mark.parametrize("name", [GOOGLE, OPENAI])
@@ -134,3 +146,18 @@ async def test_a_request_deeper_than_all_read_is_refused_in_the_same_words(
     with pytest.raises(InvalidRequestError, match="more than 120 deep"):
         await client(name).bind_tools([tool]).ainvoke("Xin chào")
     assert server.requests == []
+
+
+@pytest.mark.parametrize("name", [7, 0.5, True])
+async def test_a_call_whose_name_is_no_text_and_an_end_with_calls_that_has_none_are_no_answers(
+    server: Server, vendor: Vendor, make_orchestrator, name: Any
+) -> None:
+    orchestrator = make_orchestrator({"providers": {"openrouter": {"base_url": server.base_url}}})
+    client = orchestrator.native("openrouter/gpt-6-luna", tenant="acme", max_tokens=64)
+    for calls in ([{"id": "a", "type": "function", "function": {"name": name, "arguments": "{}"}}], 0):
+        message = {"role": "assistant", "content": None, "tool_calls": calls}
+        choice = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+        vendor.body = {"id": "a", "created": 1, "model": "m", "choices": [choice]}
+        with pytest.raises(UnavailableError, match="no answer, or half of one"):
+            await client.ainvoke("Xin chào")
+    assert standing(orchestrator)[1] == 0

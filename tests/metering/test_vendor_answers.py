@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.clock import SystemClock
+from orchestrator.core.errors import UnavailableError
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.core.reply import Usage
@@ -104,7 +105,10 @@ def test_a_stream_that_breaks_is_known_to_be_broken_before_it_ends(stream):
     )
     answer.begin(200, httpx.Headers({"content-type": "text/event-stream"}))
     assert not answer.is_broken
-    answer.feed(stream)
+    # An error is for the client first, which knows it for one.
+    with pytest.raises(UnavailableError):
+        assert b"error" in answer.feed(stream)
+        answer.feed(b": ping\n\n")
     assert answer.is_broken
     with pytest.raises(AttemptFailedError):
         answer.whole()

@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from tests.providers.wire.misbehaving import Exchanged
+
 TEXT = "Xin chào chị Ánh, đơn hàng của chị sẽ đến vào ngày mai."
 CALL = ("find_order", {"id": "DH1001", "note": "gấp"})
 _PIECES = ("Xin chào ", "chị Ánh, ", "đơn hàng ", "của chị ", "sẽ đến vào ngày mai.")
@@ -23,7 +25,9 @@ _GOOGLE_USAGE = {"promptTokenCount": 6, "candidatesTokenCount": 18, "totalTokenC
 _WRONG_WORDS: tuple[Any, ...] = (0, 7, 1.5, True, {"a": 1}, [7])
 """In the place of words or of what holds them: no format has words so."""
 _ODD_VALUES: tuple[Any, ...] = (None, "", 0, -1, 1.5, True, [], {}, "x", [None], {"a": 1}, 2**63, "NaN", "1")
-_NO_WORDS = frozenset({"id", "created", "model", "object", "role", "modelVersion", "responseId", "logprobs"})
+_NO_WORDS = frozenset(
+    {"id", "created", "model", "object", "role", "modelVersion", "responseId", "logprobs", "stop_sequence"}
+)
 _USAGES = frozenset({"usage", "usageMetadata"})
 _NOISE = (
     *(b": ping\n\n", b"event: ping\ndata: {}\n\n", b"data:\n\n", b"id: 7\nretry: 10\n\n", b"data: null\n\n"),
@@ -69,6 +73,25 @@ class Spoilt:
     """Its connection is reset behind it."""
 
 
+class Spoiling:
+    """A provider that answers as the test says at the moment."""
+
+    def __init__(self) -> None:
+        self.answer: Spoilt | None = None
+        self.asked = 0
+
+    async def __call__(self, exchanged: Exchanged) -> None:
+        assert self.answer is not None
+        self.asked += 1
+        answer = self.answer
+        kind = f"content-type: {answer.content_type}\r\n" if answer.content_type else ""
+        await exchanged.send(f"HTTP/1.1 200 OK\r\n{kind}transfer-encoding: chunked\r\n\r\n".encode())
+        size = max(1, -(-len(answer.body) // answer.blocks))
+        for at in range(0, len(answer.body), size):
+            await exchanged.chunk(answer.body[at : at + size])
+        exchanged.reset() if answer.breaks else await exchanged.end_stream()
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """The whole answer of one format."""
@@ -112,6 +135,31 @@ def google_form(*, calls: bool) -> Form:
     return Form((*first, last), whole)
 
 
+def anthropic_form(*, calls: bool) -> Form:
+    """Return the answer in Anthropic's format."""
+    begun: dict[str, Any] = {"type": "text", "text": ""}
+    pieces: list[dict[str, Any]] = [{"type": "text_delta", "text": piece} for piece in _PIECES]
+    content: dict[str, Any] = {"type": "text", "text": TEXT}
+    if calls:
+        begun = {"type": "tool_use", "id": "toolu_a", "name": CALL[0], "input": {}}
+        pieces = [{"type": "input_json_delta", "partial_json": piece} for piece in _ARGUMENTS]
+        content = {**begun, "input": CALL[1]}
+    ended = {"stop_reason": "tool_use" if calls else "end_turn", "stop_sequence": None}
+    head = {"id": "msg_a", "type": "message", "role": "assistant", "model": "m", "content": []}
+    message = {**head, "stop_reason": None, "usage": {"input_tokens": 6, "output_tokens": 1}}
+    deltas = [{"type": "content_block_delta", "index": 0, "delta": piece} for piece in pieces]
+    events = (
+        {"type": "message_start", "message": message},
+        {"type": "content_block_start", "index": 0, "content_block": begun},
+        *deltas,
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": ended, "usage": {"output_tokens": 18}},
+        {"type": "message_stop"},
+    )
+    usage = {"input_tokens": 6, "output_tokens": 18}
+    return Form(events, {**head, **ended, "content": [content], "usage": usage})
+
+
 def sent(form: Form, *, stream: bool) -> Spoilt:
     """Return the answer as it is."""
     if not stream:
@@ -143,6 +191,8 @@ def _with_odd_value(form: Form, chance: random.Random, stream: bool) -> Spoilt:
     value = form.events[number] if stream else form.whole
     path = chance.choice([each for each in _paths(value) if not _is_argument(each)])
     wrong = [each for each in _WRONG_WORDS if type(each) is not type(_value_at(value, path))]
+    # Arguments as an object are other arguments, and none that are spoilt.
+    wrong = [each for each in wrong if path[-1] != "arguments" or not isinstance(each, dict)]
     odd = chance.choice(_ODD_VALUES if _says_no_words(path) else wrong)
     changed = _changed(value, path, odd)
     how = f"event {number}: {'.'.join(map(str, path))} = {odd!r}"
@@ -197,7 +247,13 @@ def _response(part: dict[str, Any]) -> dict[str, Any]:
 
 
 def _line(event: Any) -> bytes:
-    return b"data: " + orjson.dumps(event) + b"\n\n"
+    name = event.get("type") if isinstance(event, dict) else None
+    return (
+        (f"event: {name}\n".encode() if isinstance(name, str) else b"")
+        + b"data: "
+        + orjson.dumps(event)
+        + b"\n\n"
+    )
 
 
 def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -209,12 +265,12 @@ def _paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def _says_no_words(path: tuple[Any, ...]) -> bool:
-    return path[-1] in _NO_WORDS or path[0] in _USAGES
+    return path[-1] in _NO_WORDS or not _USAGES.isdisjoint(path)
 
 
 def _is_argument(path: tuple[Any, ...]) -> bool:
     """Return whether it stands within the arguments of a call, which may be anything."""
-    return "args" in path[:-1]
+    return not {"args", "input"}.isdisjoint(path[:-1])
 
 
 def _value_at(value: Any, path: tuple[Any, ...]) -> Any:

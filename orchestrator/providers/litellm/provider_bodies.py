@@ -21,7 +21,13 @@ from orchestrator.core.provider_answer import UnreadableAnswerError
 from orchestrator.providers.litellm.body_limit import BodyTooLargeError, is_streamed
 from orchestrator.providers.litellm.heard_streams import Ear, hear
 from orchestrator.providers.litellm.provider_words import ProviderWords
-from orchestrator.providers.litellm.readable_answers import ReadableStream, has_words, readable_body
+from orchestrator.providers.litellm.readable_answers import (
+    BEFORE_JSON,
+    BEGINS_WHOLE,
+    ReadableStream,
+    has_words,
+    readable_body,
+)
 from orchestrator.providers.litellm.sse_check import (
     EndedEarlyError,
     MalformedEventError,
@@ -46,8 +52,9 @@ from orchestrator.providers.wire.wire_json import read_object_or_none
 _REFUSED = b'{"error": {"message": "refused"}}'
 _LAST_EVENTS = frozenset({"message_stop"})
 """Behind which a stream that has no end mark says nothing more."""
+_DELTAS = (dict, str, type(None))
+"""What a piece of any format is."""
 _Event = TypeVar("_Event", SentEvent, Frame)
-_BEFORE_JSON = b" \t\r\n\xef\xbb\xbf"
 
 
 class NoAnswerError(Exception):
@@ -142,9 +149,9 @@ class _ReadableAnswer:
         """
         if self._frames is not None:
             return self._shown(self._frame, self._frames.read(block))
-        if not self._has_begun and (begun := block.lstrip(_BEFORE_JSON)):
-            # Some servers send a stream as JSON by name, or a body as a stream: its first byte tells.
-            self._has_begun, self.in_pieces = True, self.in_pieces and begun[:1] not in b"{[<"
+        if not self._has_begun and (begun := block.lstrip(BEFORE_JSON)):
+            # Some servers send a stream as JSON by name, or a body as a stream.
+            self._has_begun, self.in_pieces = True, self.in_pieces and begun[:1] not in BEGINS_WHOLE
         if self.in_pieces:
             return b"" if self.is_over else self._written(block)
         self._body.append(block)
@@ -232,6 +239,9 @@ class _ReadableAnswer:
             ProviderFailedError: it is an error.
         """
         self.pieces += 1
+        if not isinstance(event.get("type"), str | None) or not isinstance(event.get("delta"), _DELTAS):
+            # LiteLLM leaves it out.
+            raise MalformedEventError
         if self._is_error:
             self._words.fail(event.get("error") or event)
         self._hear(event)

@@ -93,6 +93,9 @@ class ProviderWords:
             self.finish = _finish_of(part) or self.finish
             self.native = native_finish(part.get("native_finish_reason")) or self.native
             self._count(part, had_ended=had_ended)
+        if self.finish is not None and event.get("type") == "message_delta" and not _counts_output(event):
+            # Anthropic's first event counts an answer that has not begun.
+            self.usage = {}
 
     def fail(self, error: Any) -> None:
         """Take it that the provider has said that it failed, and how."""
@@ -200,6 +203,11 @@ def _parts_of(event: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for choice in choices:
             listed += [choice.get("message"), choice.get("delta")] if isinstance(choice, Mapping) else []
     yield from (part for part in listed if isinstance(part, Mapping))
+
+
+def _counts_output(event: Mapping[str, Any]) -> bool:
+    counts = event.get("usage")
+    return isinstance(counts, Mapping) and counts.get("output_tokens") is not None
 
 
 def _has_calls(part: Mapping[str, Any]) -> bool:

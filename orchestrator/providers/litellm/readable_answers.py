@@ -2,8 +2,8 @@
 
 They fail at what the readers of our wire take: a byte order mark, a line that ends with CR, an event over
 several lines or with nothing of an answer in it, half an emoji, a tool call without arguments; and of two
-tool calls of one index they make one. An answer that has been paid for would be lost. What is an error, or no
-JSON, is handed on for them to fail at.
+tool calls of one index they make one. An answer that has been paid for would be lost. An error that they know
+is handed on.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +13,12 @@ import orjson
 
 from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.provider_answer import UnreadableAnswerError
+from orchestrator.providers.litellm.readable_gemini import (
+    are_same,
+    gemini_piece,
+    plain_counts,
+    readable_gemini,
+)
 from orchestrator.providers.litellm.whole_as_events import (
     COMING_AT_ONCE,
     as_piece,
@@ -27,10 +33,14 @@ from orchestrator.providers.wire.sse import SentEvent, is_end_mark
 from orchestrator.providers.wire.tool_call_assembly import ToolCallAssembly
 from orchestrator.providers.wire.wire_json import event_objects, json_text, read_object_or_none, says_nothing
 
+BEFORE_JSON = b" \t\r\n\xef\xbb\xbf"
+BEGINS_WHOLE = b"{[<"
+"""The first byte of a body that is no stream, whatever its header calls it."""
 _END = b"data: [DONE]\n\n"
 _NAMES: Mapping[str, Any] = {"id": "", "created": 0, "model": ""}
 """What LiteLLM asks each chunk of OpenRouter for."""
 
+_ROLE, _FUNCTION = "assistant", "function"
 _CHAT, _RESPONSES = "/chat/completions", "/responses"
 _MESSAGES = ("message_", "content_block_")
 """How the events of Anthropic's format begin."""
@@ -39,6 +49,7 @@ _NO_COUNTS_OF_AMAZON: Mapping[str, int] = {"inputTokens": 0, "outputTokens": 0, 
 """LiteLLM takes no answer without a count; the bill is read from what came."""
 _SAYING_NOTHING = frozenset({"reference", "redacted_thinking"})
 """Parts of a content without words."""
+
 
 _Object = dict[str, Any]
 _Mend = Callable[[_Object], _Object | None]
@@ -57,7 +68,11 @@ class ReadableStream:
         self._has_end_mark = kind is not ProviderKind.GOOGLE
         self._hear = hear
         of_whole = _mender(kind, path)
-        in_pieces: dict[_Mend, _Mend] = {_chat: self._chat_piece, _by_contents: self._piece_by_contents}
+        in_pieces: dict[_Mend, _Mend] = {
+            _chat: self._chat_piece,
+            readable_gemini: gemini_piece,
+            _by_contents: self._piece_by_contents,
+        }
         self._mended = in_pieces.get(of_whole, of_whole)
         self._halves = HalfCharacters()
         self._calls: dict[int, ToolCallAssembly] = {}
@@ -91,6 +106,14 @@ class ReadableStream:
             return b"" if mended is None else data_line(head, orjson.dumps(mended))
         return self._written_leniently(head, data, is_whole=is_whole)
 
+    def error(self, event: SentEvent) -> bytes:
+        """Return an event that is no answer where its reader knows it for an error; nothing of another."""
+        value = read_object_or_none(event.data) or {}
+        error = value.get("error")
+        # Google's client compares the code with numbers.
+        is_known = isinstance(error, dict) and (self._has_end_mark or type(error.get("code")) is int)
+        return data_line(b"", orjson.dumps({"error": error})) if is_known else b""
+
     def _written_leniently(self, head: bytes, data: bytes, *, is_whole: bool) -> bytes:
         if says_nothing(data):
             return b""
@@ -116,7 +139,7 @@ class ReadableStream:
     def _piece_by_contents(self, value: _Object) -> _Object | None:
         if "choices" in value:
             return self._chat_piece(value)
-        return _messages(value) if str(value.get("type")).startswith(_MESSAGES) else _google(value)
+        return _messages(value) if str(value.get("type")).startswith(_MESSAGES) else readable_gemini(value)
 
     def _chat_piece(self, value: _Object) -> _Object | None:
         mended = _chat(self._with_deltas(value), self._call)
@@ -134,7 +157,7 @@ class ReadableStream:
             if any("message" in each for each in choices)
             else choices
         )
-        if not all(map(_is_same, placed, choices)):
+        if not are_same(placed, choices):
             choices, value = placed, {**value, "choices": placed}
         self._has_spoken = self._has_spoken or any(has_words(each.get("delta")) for each in choices)
         return value
@@ -154,7 +177,10 @@ class ReadableStream:
             return piece
         function = piece.get("function") or {}
         came = (piece.get("id") or None, function.get("name") or None, function.get("arguments"))
-        if came == (read.id, read.name, read.arguments) and piece.get("index") == read.index:
+        if piece.get("type") not in (None, _FUNCTION):
+            piece = {**piece, "type": _FUNCTION}
+        place = piece.get("index")
+        if came == (read.id, read.name, read.arguments) and type(place) is int and place == read.index:
             return piece
         written = {**function, "name": read.name, "arguments": read.arguments or ""}
         return {**piece, "index": read.index, "id": read.id, "function": written}
@@ -193,7 +219,7 @@ def readable_body(kind: ProviderKind, path: str, body: bytes, *, in_pieces: bool
 
 def _mender(kind: ProviderKind, path: str) -> _Mend:
     if kind is ProviderKind.GOOGLE:
-        return _google
+        return readable_gemini
     if kind is ProviderKind.LITELLM and not path.endswith((_CHAT, _RESPONSES)):
         return _by_contents
     return _as_it_is if path.endswith(_RESPONSES) else _chat
@@ -208,20 +234,24 @@ def _by_contents(value: _Object) -> _Object | None:
         return _chat(value)
     if value.get("type") == "message" or "stopReason" in value:
         return _with_blocks(value)
-    return _google(value)
+    return readable_gemini(value)
 
 
 def _chat(value: _Object, write: "_WriteCall | None" = None) -> _Object | None:
     if value.get("error"):
         return value
     choices = value.get("choices")
+    if choices is None and not value.get("usage"):
+        return None
+    counts = value.get("usage")
+    if counts is not None and (plain := plain_counts(counts)) is not counts:
+        value = {**value, "usage": plain}
     if choices is None:
-        return {**value, "choices": []} if value.get("usage") else None
+        return {**value, "choices": []}
     if not isinstance(choices, list):
         return value
     mended = [_choice(each, write or _call) for each in choices if each is not None]
-    is_same = len(mended) == len(choices) and all(map(_is_same, mended, choices))
-    return value if is_same else {**value, "choices": mended}
+    return value if are_same(mended, choices) else {**value, "choices": mended}
 
 
 def _choice(choice: Any, write: _WriteCall) -> Any:
@@ -231,15 +261,23 @@ def _choice(choice: Any, write: _WriteCall) -> Any:
     content = choice.get(holder)
     if content is None:
         return {**choice, holder: {}}
-    if isinstance(content, dict) and isinstance(content.get("content"), list):
-        content = in_one_text(content)
-        choice = {**choice, holder: content}
+    if "index" in choice and type(choice["index"]) is not int:
+        # `true` is 1 for LiteLLM, and an answer of its own.
+        choice = {**choice, "index": answer_place(choice["index"])}
+    if isinstance(content, dict):
+        if (content.get("role") or _ROLE) != _ROLE:
+            # LangChain makes another kind of message of it, one without calls.
+            content = {**content, "role": _ROLE}
+            choice = {**choice, holder: content}
+        if isinstance(content.get("content"), list):
+            content = in_one_text(content)
+            choice = {**choice, holder: content}
     calls = content.get("tool_calls") if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(calls, list):
         return choice
     answer = answer_place(choice.get("index"))
     mended = [write(answer, each) for each in calls if each is not None]
-    if len(mended) == len(calls) and all(map(_is_same, mended, calls)):
+    if are_same(mended, calls):
         return choice
     return {**choice, holder: {**content, "tool_calls": mended}}
 
@@ -275,7 +313,11 @@ def in_one_text(message: _Object) -> _Object:
 
 def _call(_answer: int, call: Any) -> Any:
     function = call.get("function") if isinstance(call, dict) else None
-    if not isinstance(function, dict) or not isinstance(arguments := function.get("arguments"), dict):
+    if not isinstance(function, dict):
+        return call
+    if call.get("type") not in (None, _FUNCTION):
+        call = {**call, "type": _FUNCTION}
+    if not isinstance(arguments := function.get("arguments"), dict):
         return call
     return {**call, "function": {**function, "arguments": json_text(arguments)}}
 
@@ -302,8 +344,7 @@ def _with_blocks(value: _Object) -> _Object:
         for each in content
         if each is not None
     ]
-    is_same = len(blocks) == len(content) and all(map(_is_same, blocks, content))
-    return value if is_same else {**value, "content": blocks}
+    return value if are_same(blocks, content) else {**value, "content": blocks}
 
 
 def _lacks_input(block: _Object) -> bool:
@@ -319,39 +360,3 @@ def _with_counts(value: _Object) -> _Object:
         return {**value, "usage": orjson.loads(orjson.dumps(counts))}
     except TypeError:
         return {**value, "usage": None}
-
-
-def _google(value: _Object) -> _Object:
-    usage = value.get("usageMetadata")
-    if isinstance(usage, dict) and None in usage.values():
-        # LiteLLM adds the counts up.
-        counts = {name: count for name, count in usage.items() if count is not None}
-        value = {**value, "usageMetadata": counts}
-    candidates = value.get("candidates")
-    if not isinstance(candidates, list):
-        return value
-    mended = [_candidate(each) for each in candidates if each is not None]
-    is_same = len(mended) == len(candidates) and all(map(_is_same, mended, candidates))
-    return value if is_same else {**value, "candidates": mended}
-
-
-def _candidate(candidate: Any) -> Any:
-    content = candidate.get("content") if isinstance(candidate, dict) else None
-    if isinstance(content, dict) and "parts" in content and content["parts"] is None:
-        return {**candidate, "content": {**content, "parts": []}}
-    if not isinstance(content, dict) or not isinstance(parts := content.get("parts"), list):
-        return candidate
-    mended = [_part(each) for each in parts]
-    is_same = all(map(_is_same, mended, parts))
-    return candidate if is_same else {**candidate, "content": {**content, "parts": mended}}
-
-
-def _part(part: Any) -> Any:
-    call = part.get("functionCall") if isinstance(part, dict) else None
-    if not isinstance(call, dict) or call.get("args") is not None:
-        return part
-    return {**part, "functionCall": {**call, "args": {}}}
-
-
-def _is_same(before: object, after: object) -> bool:
-    return before is after

@@ -72,7 +72,9 @@ class ToolCallAssembly:
         function = piece.get("function") if isinstance(piece, Mapping) else None
         if not isinstance(piece, Mapping) or not isinstance(function or {}, Mapping):
             raise unreadable(FailureKind.MALFORMED, "a tool call is no object")
-        call_id, name = _text(piece.get("id")), _text((function or {}).get("name"))
+        call_id, name = _id(piece.get("id")), (function or {}).get("name") or ""
+        if not isinstance(name, str):
+            raise unreadable(FailureKind.MALFORMED, "the name of a tool call is no text")
         index = index_of(piece.get("index")) if place is None else place
         arguments = _arguments((function or {}).get("arguments"))
         if place is None and call_id and any(each.is_said_by(call_id, arguments) for each in self._calls):
@@ -150,12 +152,12 @@ class ToolCallAssembly:
         return ToolCallDelta(call.place, new_id or None, new_name or None, arguments)
 
 
-def _text(value: Any) -> str:
+def _id(value: Any) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, int):
         return str(value)
-    raise unreadable(FailureKind.MALFORMED, "the id or the name of a tool call is no text")
+    raise unreadable(FailureKind.MALFORMED, "the id of a tool call is no text")
 
 
 def _arguments(value: Any) -> str | None:

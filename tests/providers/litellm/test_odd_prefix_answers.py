@@ -435,3 +435,41 @@ async def test_an_error_behind_words_that_nobody_counted_is_booked_at_the_bound(
     early = piece("Chào ", usage={**USAGE, "completion_tokens": 1, "total_tokens": 10})
     reply = await replied(make_orchestrator, server, name, sent(events(early, CHAT[1], FAILED) + DONE))
     assert (reply.attempts[0].failure, reply.attempts[0].cost_source) == ("interrupted", CostSource.BOUND)
+
+
+BEGUN = {
+    "type": "message_start",
+    "message": {
+        "id": "a",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "usage": {"input_tokens": 9, "output_tokens": 1},
+    },
+}
+OPENED = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+SAID = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": TEXT}}
+CLOSED = {"type": "content_block_stop", "index": 0}
+ENDED = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}}
+
+
+@pytest.mark.parametrize("odd", [{"type": True}, {"delta": [7]}], ids=["type", "delta"])
+def test_a_piece_of_anthropics_that_litellm_would_leave_out_is_no_answer(
+    make_orchestrator, server: PracticeServer, odd: dict[str, Any]
+) -> None:
+    body = events(BEGUN, OPENED, SAID, {**SAID, **odd}, CLOSED, {**ENDED, "usage": {"output_tokens": 20}})
+    reply = asyncio.run(replied(make_orchestrator, server, CLAUDE, sent(body)))
+    assert reply.attempts[0].failure is not None
+    assert len(reply.attempts) > 1
+
+
+@pytest.mark.parametrize("usage", [{}, {"usage": True}, {"usage": {}}], ids=["none", "true", "empty"])
+def test_what_anthropics_first_event_counts_is_no_bill(
+    make_orchestrator, server: PracticeServer, usage: dict[str, Any]
+) -> None:
+    body = events(BEGUN, OPENED, SAID, CLOSED, {**ENDED, **usage}, {"type": "message_stop"})
+    reply = asyncio.run(replied(make_orchestrator, server, CLAUDE, sent(body)))
+    (row,) = reply.attempts
+    assert (reply.text, row.failure, row.usage.estimated) == (TEXT, None, True)
+    assert row.usage.output_tokens > 1

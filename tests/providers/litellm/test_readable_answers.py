@@ -94,6 +94,25 @@ def test_tool_calls_have_their_arguments_as_the_format_has_them() -> None:
     ]
 
 
+def test_what_our_reader_forgives_is_written_as_it_reads_it() -> None:
+    """LiteLLM takes `true` for the index 1 and loses what is there; LangChain has no calls of another role."""
+    call = {"index": False, "id": "c", "type": {}, "function": {"name": "f", "arguments": "{}"}}
+    delta = {"role": "1", "tool_calls": [call]}
+    (read,) = values(
+        written(CHAT, piece(delta=delta, finish_reason="stop").replace(b'"index": 0', b'"index": true'))
+    )
+    (choice,) = read["choices"]
+    assert (choice["index"], type(choice["index"]), choice["delta"]["role"]) == (0, int, "assistant")
+    (call,) = choice["delta"]["tool_calls"]
+    assert (call["index"], type(call["index"]), call["type"]) == (0, int, "function")
+    whole = {
+        "choices": [{"message": {"content": "a"}}],
+        "usage": {"prompt_tokens": "7", "completion_tokens": 4, "prompt_tokens_details": 7},
+    }
+    read = json.loads(readable_body(*CHAT, json.dumps(whole).encode()))
+    assert read["usage"] == {"completion_tokens": 4, "prompt_tokens_details": {}}
+
+
 @pytest.mark.parametrize("index", [{}, {"index": None}, {"index": 0}], ids=["none", "null", "0"])
 def test_calls_of_one_index_but_of_other_ids_are_written_apart(index: dict[str, Any]) -> None:
     """LiteLLM makes one call with the arguments of both of them, and no tool of its name takes those."""
