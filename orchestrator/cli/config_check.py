@@ -124,8 +124,8 @@ def _notices(check: ConfigCheck) -> "Iterator[str]":
         yield from warnings_of(proof)
     for outlook in check.outlooks:
         yield from missing_words(outlook)
-    told = {keyless_notice(key) for key in keyless.values()}
-    yield from (notice for notice in check.notices if notice not in told)
+    shown = {keyless_notice(key) for key in keyless.values()}
+    yield from (notice for notice in check.notices if notice not in shown)
 
 
 def _show_promises(check: ConfigCheck) -> None:

@@ -250,8 +250,8 @@ def _validated(document: Document) -> RootSettings:
         return RootSettings.model_validate(document.data)
     except ValidationError as exc:
         errors = exc.errors(include_url=False, include_input=False)[: _MISTAKES_MAX + 1]
-        told = [_explained(document, error) for error in errors]
-        raise _refusal(document, [*told, *_broken_besides(document, errors)]) from None
+        mistakes = [_explained(document, error) for error in errors]
+        raise _refusal(document, [*mistakes, *_broken_besides(document, errors)]) from None
 
 
 def _broken_besides(document: Document, errors: Sequence[Any]) -> list[str]:

@@ -156,8 +156,8 @@ def _shut(attempt: AttemptRequest, services: Services, *, within_s: float = 0.0)
     rests_s = services.rate_limiter.rests_s(deployment.name)
     if rests_s <= within_s:
         return None
-    asked = f"{deployment.provider_name} asked for no more of it for {rests_s:.1f} s (rate limit)"
-    return Rejected(asked, rests_s, RejectReason.REST)
+    reason = f"{deployment.provider_name} asked for no more of it for {rests_s:.1f} s (rate limit)"
+    return Rejected(reason, rests_s, RejectReason.REST)
 
 
 def _circuit_reason(target: Target, services: Services) -> str:

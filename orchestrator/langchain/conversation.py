@@ -203,8 +203,8 @@ def _details_of(block: Mapping[str, Any], vendor: str) -> list[dict[str, Any]]:
         sealed = {"type": "reasoning.encrypted", "data": fields["encrypted_content"], "id": fields.get("id")}
         return [{**sealed, "format": "openai-responses-v1"}]
     summary = fields.get("summary")
-    told = [each.get("text", "") for each in summary] if isinstance(summary, list) else []
-    text = fields.get("reasoning") or "".join(told)
+    summaries = [each.get("text", "") for each in summary] if isinstance(summary, list) else []
+    text = fields.get("reasoning") or "".join(summaries)
     detail = {"type": "reasoning.text", "text": text}
     if isinstance(fields.get("signature"), str):
         detail |= {"signature": fields["signature"], "format": _FORMATS.get(vendor, "unknown")}
