@@ -16,7 +16,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.core.failures import FailureKind
 from orchestrator.core.provider_answer import SHOWN_THOUGHTS, AttemptFailedError, UnreadableAnswerError
 from orchestrator.core.reply import Delta
-from orchestrator.providers.wire import http
+from orchestrator.providers.wire import http, sessions
 from orchestrator.providers.wire.body_reading import ANSWER_BYTES_MAX
 from orchestrator.providers.wire.http import WireClient
 from orchestrator.providers.wire.outbound import UnsendableError
@@ -213,7 +213,9 @@ async def test_without_a_connection_nothing_was_sent(client, address) -> None:
     )
 
 
-async def test_a_server_without_tls_is_not_reached_by_https_and_gets_no_key(client) -> None:
+async def test_a_server_without_tls_is_not_reached_by_https_and_gets_no_key(client, monkeypatch) -> None:
+    # It waits for the end of a head, and the client for a greeting: neither comes.
+    monkeypatch.setattr(sessions, "CONNECT_TIMEOUT_S", 0.2)
     heard = Heard()
     async with serving(whole_answer) as server:
         with pytest.raises(AttemptFailedError) as caught:
