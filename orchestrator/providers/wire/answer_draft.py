@@ -188,19 +188,26 @@ class AnswerDraft:
             UnreadableAnswerError: it begins with a tool call, which the server has not read as one.
         """
         if not self.tags.is_over:
-            piece, thoughts = self.tags.feed(piece)
-            self.think(thoughts)
-            if self.tags.is_call and self.offers_tools:
-                raise call_in_text(self.as_it_stands())
+            return self._say_parted(*self.tags.feed(piece))
         if piece:
             self.texts.append(piece)
         return piece
 
     def say_last(self) -> str:
-        """Take in what was kept of the text, at its end; return it."""
-        piece, thoughts = self.tags.close()
+        """Take in what was kept of the text, at its end; return it.
+
+        Raises:
+            UnreadableAnswerError: it begins with a tool call, which the server has not read as one.
+        """
+        return self._say_parted(*self.tags.close())
+
+    def _say_parted(self, piece: str, thoughts: str) -> str:
         self.think(thoughts)
-        return self.say(piece)
+        if self.tags.is_call and self.offers_tools:
+            raise call_in_text(self.as_it_stands())
+        if piece:
+            self.texts.append(piece)
+        return piece
 
     def think(self, text: str) -> None:
         """Add a piece of thought."""

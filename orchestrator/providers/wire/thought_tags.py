@@ -5,7 +5,7 @@ These write tool calls into the text as well, in the marks of their model. Templ
 in the prompt (DeepSeek-R1, Qwen) leave the text only their end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _TAGS = {
     "<think>": "</think>",
@@ -15,7 +15,7 @@ _TAGS = {
 _STRAY_END = "</think>"
 _NO_WORDS = (_STRAY_END, "<|channel|>final<|message|>")
 """Marks that say nothing where an answer begins with them."""
-_QUOTES = frozenset("`'\"“”‘’«»()[]")
+_OPENING, _CLOSING, _QUOTES = frozenset("“‘«(["), frozenset("”’»)]"), frozenset("`'\"")
 _CALL_MARKS = (
     *("<tool_call>", "<tool_calls>", "<|tool_call", "<function=", "<|python_tag|>", "[TOOL_CALLS]"),
     *("<minimax:tool_call>", "<｜tool▁calls▁begin｜>", "<|channel|>commentary"),
@@ -35,7 +35,9 @@ def parted_at_stray_end(text: str) -> tuple[str, str] | None:
     None where it has no such end, or speaks of the tag: in quotes, in code, or with its other half.
     """
     thoughts, end, words = text.partition(_STRAY_END)
-    is_named = thoughts[-1:] in _QUOTES or words[:1] in _QUOTES or thoughts.count("`") % 2
+    before, behind = thoughts[-1:], words[:1]
+    is_quoted = before in _OPENING or behind in _CLOSING or (before == behind and before in _QUOTES)
+    is_named = is_quoted or thoughts.count("`") % 2
     return None if not end or is_named or "<think>" in thoughts else (thoughts, words.lstrip())
 
 
@@ -58,9 +60,11 @@ class ThoughtTags:
     """What comes is the answer, whatever tags are in it."""
     is_call: bool = False
     """The answer begins as `begins_as_call` says."""
+    had_any: bool = False
     _kept: str = ""
     """What may be a tag once the next piece is there."""
-    had_any: bool = False
+    _held: list[str] = field(default_factory=list)
+    """What was kept before it, of thoughts whose end has not come."""
     _end: str = ""
     """The tag that ends the thoughts under way."""
 
@@ -70,23 +74,38 @@ class ThoughtTags:
         if self.is_over:
             return text, ""
         if self.begins_within:
-            return self._from_within(text, looked_at=len(text) - len(piece) - len(_STRAY_END))
+            return self._from_within(text)
         return self._in_thoughts(text) if self._end else self._before_any(text)
 
     def close(self) -> tuple[str, str]:
         """Return what was kept back, at the end of the answer."""
+        words = thoughts = ""
+        if self.begins_within:
+            # They have no end, so it is read as an answer that begins outside of them.
+            self.begins_within, text = False, self._take_held(self._kept)
+            words, thoughts = self._before_any(text)
         kept, self._kept = self._kept, ""
         self.is_over = True
-        return ("", kept) if self._end else (kept.lstrip() if self.had_any else kept, "")
+        if self._end:
+            return words, thoughts + kept
+        return words + (kept.lstrip() if self.had_any else kept), thoughts
 
-    def _from_within(self, text: str, *, looked_at: int) -> tuple[str, str]:
-        at = text.find(_STRAY_END, max(0, looked_at))
-        if at < 0:
-            self._kept = text
+    def _from_within(self, text: str) -> tuple[str, str]:
+        thoughts, has_ended, rest = text.partition(_STRAY_END)
+        if not has_ended:
+            # The end may be cut in two; what comes before it is looked at once.
+            cut = max(0, len(text) - len(_STRAY_END) + 1)
+            self._held.append(text[:cut])
+            self._kept = text[cut:]
             return "", ""
         self.begins_within, self.had_any = False, True
-        words, more = self._before_any(text[at + len(_STRAY_END) :])
-        return words, text[:at].lstrip().removeprefix("<think>") + more
+        thoughts = self._take_held(thoughts).lstrip().removeprefix("<think>")
+        words, more = self._before_any(rest)
+        return words, thoughts + more
+
+    def _take_held(self, last: str) -> str:
+        held, self._held, self._kept = "".join((*self._held, last)), [], ""
+        return held
 
     def _before_any(self, text: str) -> tuple[str, str]:
         begun = text.lstrip()

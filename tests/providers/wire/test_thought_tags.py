@@ -122,6 +122,8 @@ STRAY = "hm, hm\n</think>\n\nChào </think> bạn"
         "A <think> begins, </think> ends",
         "<think>hm</think>Then </think> ends it",
         "Chào </thought> bạn",
+        "Thoughts have an end (this: </think>).",
+        "He wrote '</think>' here.",
     ],
 )
 def test_a_text_that_speaks_of_the_tag_stays_as_it_is(written: str) -> None:
@@ -137,6 +139,32 @@ def test_the_end_of_thoughts_that_began_in_the_prompt_parts_them() -> None:
     assert caught.value.failure.kind is FailureKind.EMPTY
 
 
+@pytest.mark.parametrize("thoughts", ["It is (a) or (b)", 'He says "no"', "hm"])
+@pytest.mark.parametrize("words", ["[1, 2]", '"yes"', "(b)"])
+def test_quotes_and_brackets_of_thoughts_and_of_the_answer_are_none_around_the_tag(thoughts, words) -> None:
+    if thoughts[-1] != words[0]:
+        assert parted_at_stray_end(f"{thoughts}</think>{words}") == (thoughts, words)
+
+
+def test_a_tool_call_in_the_place_of_thoughts_is_told_before_it_is_shown() -> None:
+    reader, shown = OpenAiReader(reports_cost=False), []
+    reader.draft.offers_tools = reader.draft.tags.begins_within = True
+    pieces = [{"content": "<tool_call>"}, {"content": "{}"}, {}]
+    with pytest.raises(UnreadableAnswerError) as caught:
+        for piece in pieces:
+            choice = {"index": 0, "delta": piece, "finish_reason": None if piece else "stop"}
+            shown += reader.take(SentEvent(orjson.dumps({"choices": [choice]})))
+    assert (caught.value.failure.kind, shown) == (FailureKind.UNSUPPORTED, [])
+
+
+def test_what_is_kept_of_long_thoughts_is_not_copied_with_each_piece() -> None:
+    tags = ThoughtTags(begins_within=True)
+    for _ in range(1000):
+        tags.feed("hm, ")
+    assert len(tags._kept) < len("</think>")
+    assert tags.feed("hm</think>Chào") == ("Chào", "hm, " * 1000 + "hm")
+
+
 @pytest.mark.parametrize("letters", [1, 3, 100])
 @pytest.mark.parametrize(
     ("written", "text", "thoughts"),
@@ -145,6 +173,10 @@ def test_the_end_of_thoughts_that_began_in_the_prompt_parts_them() -> None:
         ("<think>hm</think>Chào", "Chào", "hm"),
         ("Chào bạn", "Chào bạn", ""),
         ("hm</think><", "<", "hm"),
+        ("hm, hm", "hm, hm", ""),
+        ("\n<think>hm, h", "", "hm, h"),
+        ("<thought>hm</thought>Chào", "Chào", "hm"),
+        ("<tool", "<tool", ""),
     ],
 )
 def test_a_model_that_is_known_to_begin_within_its_thoughts_is_kept_until_their_end(
