@@ -258,8 +258,10 @@ class _ReadableAnswer:
         if self._words.failure is not None:
             raise ProviderFailedError
 
-    def _check_place(self, choice: Mapping[str, Any]) -> None:
+    def _check_place(self, choice: Any) -> None:
         """Check that a piece has its words in its delta, or says again at the end what was said."""
+        if not isinstance(choice, Mapping):
+            raise MalformedEventError
         delta, message = choice.get("delta"), choice.get("message")
         if isinstance(delta, Mapping) and isinstance(delta.get("content"), str):
             self._texts.append(delta["content"])

@@ -186,7 +186,7 @@ def _finish_of(part: Mapping[str, Any]) -> str | None:
         # OpenAI's Responses API, to which LiteLLM carries function tools of newer models over.
         details = part.get("incomplete_details")
         reason = details.get("reason") if isinstance(details, Mapping) else None
-        return str(reason or part.get("status")) if part.get("status") in _RESPONSE_ENDS else None
+        return str(reason or part.get("status")) if str(part.get("status")) in _RESPONSE_ENDS else None
     return next((str(part[name]) for name in _FINISHES if part.get(name)), None)
 
 

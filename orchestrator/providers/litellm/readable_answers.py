@@ -74,6 +74,7 @@ class ReadableStream:
             _by_contents: self._piece_by_contents,
         }
         self._mended = in_pieces.get(of_whole, of_whole)
+        self._is_by_contents = of_whole is _by_contents
         self._halves = HalfCharacters()
         self._calls: dict[int, ToolCallAssembly] = {}
         self._has_spoken = False
@@ -98,7 +99,7 @@ class ReadableStream:
         if isinstance(value, dict):
             if self._hear is not None:
                 self._hear(value)
-            if value.get("type") in COMING_AT_ONCE:
+            if self._comes_at_once(value):
                 return self._line(head, value)
             mended = self._mended(value)
             if mended is value and b"\n" not in data:
@@ -131,10 +132,13 @@ class ReadableStream:
         return b"".join(self._line(head, _with_counts(value)) for value in objects)
 
     def _line(self, head: bytes, value: _Object) -> bytes:
-        if value.get("type") in COMING_AT_ONCE:
+        if self._comes_at_once(value):
             return b"".join(map(event_line, messages_events(value)))
         mended = self._mended(value)
         return b"" if mended is None else data_line(head, json_text(mended).encode())
+
+    def _comes_at_once(self, value: _Object) -> bool:
+        return self._is_by_contents and str(value.get("type")) in COMING_AT_ONCE
 
     def _piece_by_contents(self, value: _Object) -> _Object | None:
         if "choices" in value:
@@ -199,7 +203,8 @@ def readable_body(kind: ProviderKind, path: str, body: bytes, *, in_pieces: bool
     read = strict or read_object_or_none(body)
     if read is not None and strict is None:
         read = _with_counts(read)
-    mended = None if read is None else _mender(kind, path)(read)
+    mend = _mender(kind, path)
+    mended = None if read is None else mend(read)
     if mended is None:
         return body
     if kind is ProviderKind.GOOGLE and mended.get("candidates") and "usageMetadata" not in mended:
@@ -208,7 +213,7 @@ def readable_body(kind: ProviderKind, path: str, body: bytes, *, in_pieces: bool
     is_response = path.endswith(_RESPONSES)
     if in_pieces and is_response and isinstance(mended.get("status"), str):
         return b"".join(map(event_line, responses_events(mended)))
-    if in_pieces and mended.get("type") == "message":
+    if in_pieces and mend is _by_contents and mended.get("type") == "message":
         return b"".join(map(event_line, messages_events(mended)))
     if in_pieces and not is_response:
         return data_line(b"", json_text(as_piece(mended)).encode()) + (
@@ -259,11 +264,11 @@ def _choice(choice: Any, write: _WriteCall) -> Any:
         return choice
     holder = "message" if "message" in choice else "delta"
     content = choice.get(holder)
-    if content is None:
-        return {**choice, holder: {}}
     if "index" in choice and type(choice["index"]) is not int:
         # `true` is 1 for LiteLLM, and an answer of its own.
         choice = {**choice, "index": answer_place(choice["index"])}
+    if content is None:
+        return {**choice, holder: {}}
     if isinstance(content, dict):
         if (content.get("role") or _ROLE) != _ROLE:
             # LangChain makes another kind of message of it, one without calls.
@@ -298,7 +303,7 @@ def in_one_text(message: _Object) -> _Object:
         return message
     for part in parts:
         named = part if isinstance(part, dict) else {"text": part}
-        kind = named.get("type")
+        kind = str(named.get("type"))
         thought = named.get("thinking") if kind == "thinking" else named.get("summary")
         if kind in {"thinking", "reasoning"}:
             inner = thought if isinstance(thought, list) else [{"text": thought}]

@@ -123,11 +123,9 @@ def finishes(event: Mapping[str, Any]) -> bool:
     Raises:
         MalformedEventError: a piece of text is no text.
     """
-    if (
-        event.get("type") in _RESPONSE_ENDS
-        or event.get("error")
-        or (event.get("promptFeedback") or {}).get("blockReason")
-    ):
+    feedback = event.get("promptFeedback")
+    is_blocked = isinstance(feedback, Mapping) and feedback.get("blockReason")
+    if is_blocked or event.get("error") or str(event.get("type")) in _RESPONSE_ENDS:
         return True
     delta = event.get("delta")
     if isinstance(delta, dict):

@@ -218,6 +218,37 @@ async def test_words_that_stand_where_nobody_reads_them_are_no_answer(choice: di
         await said.aread()
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"delta": {}, "choices": ["more"]},
+        {"choices": [{"delta": {"content": [{"type": []}]}}]},
+        {"choices": [{"delta": {"content": [{"type": {}}]}}]},
+    ],
+    ids=["a choice", "a list as a type", "an object as a type"],
+)
+async def test_an_event_of_another_shape_is_malformed(odd: dict[str, object]) -> None:
+    """It was a TypeError or an AttributeError of ours, of which nobody knows what is wrong."""
+    said = response("text/event-stream", b"data: " + json.dumps(odd).encode() + b"\n\n")
+    listen(said, ProviderWords())
+    with pytest.raises(MalformedEventError):
+        await said.aread()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"promptFeedback": "fine"}, {"promptFeedback": ["fine"]}, {"object": "response", "status": []}],
+    ids=["a text", "a list", "a status"],
+)
+async def test_an_odd_word_beside_an_answer_takes_nothing_from_it(odd: dict[str, object]) -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Chào"}, "finish_reason": "stop"}
+    said = response("application/json", json.dumps({**odd, "choices": [choice]}).encode())
+    words = ProviderWords()
+    listen(said, words)
+    assert "Chào".encode() in await said.aread()
+    assert words.finish == "stop"
+
+
 async def test_a_stream_that_says_all_of_it_again_at_its_end_says_it_once() -> None:
     ended = {"message": {"content": "Chào"}, "delta": {}, "finish_reason": "stop"}
     pieces = [{"delta": {"content": "Chào"}}, ended]

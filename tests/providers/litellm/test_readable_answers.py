@@ -113,6 +113,27 @@ def test_what_our_reader_forgives_is_written_as_it_reads_it() -> None:
     assert read["usage"] == {"completion_tokens": 4, "prompt_tokens_details": {}}
 
 
+@pytest.mark.parametrize("kind", ["message", "content_block_start", [], {}, 7], ids=str)
+def test_what_is_named_as_an_event_of_anthropics_stays_what_it_is(kind: Any) -> None:
+    """Its words were lost: events of Anthropic's were made of it, or a TypeError."""
+    words = {"candidates": [{"content": {"parts": [{"text": "a"}]}}], "type": kind}
+    (read,) = values(written(GOOGLE, json.dumps(words).encode()))
+    assert read == words
+    named = {**json.loads(piece(delta={"content": "a"})), "type": kind}
+    (read,) = values(written(CHAT, json.dumps(named).encode()))
+    assert read == named
+    whole = {**HEAD, "type": kind, "choices": [{"index": 0, "message": {"content": "a"}}]}
+    read, end = values(readable_body(*CHAT, json.dumps(whole).encode(), in_pieces=True))
+    assert (read["choices"][0]["delta"], end) == ({"content": "a"}, "[DONE]")
+
+
+def test_an_odd_place_is_mended_where_a_piece_says_nothing_too() -> None:
+    (read,) = values(
+        written(CHAT, piece(delta=None, finish_reason="stop").replace(b'"index": 0', b'"index": true'))
+    )
+    assert type(read["choices"][0]["index"]) is int
+
+
 @pytest.mark.parametrize("index", [{}, {"index": None}, {"index": 0}], ids=["none", "null", "0"])
 def test_calls_of_one_index_but_of_other_ids_are_written_apart(index: dict[str, Any]) -> None:
     """LiteLLM makes one call with the arguments of both of them, and no tool of its name takes those."""
