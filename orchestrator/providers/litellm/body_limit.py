@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import httpx
 
 from orchestrator.core.event_frames import MEDIA_TYPE
+from orchestrator.providers.wire.wire_json import read_object_or_none
 
 WHOLE_BYTES_MAX = 4 * 1024 * 1024
 """Of an answer in one piece: more than a million tokens of text."""
@@ -48,8 +49,13 @@ async def limit_body(response: httpx.Response) -> None:
 
 
 def is_streamed(request: httpx.Request) -> bool:
-    """Return whether a request asks for a stream."""
-    return any(word in request.url.path for word in _STREAMS) or _STREAMED.search(request.content) is not None
+    """Return whether a request itself asks for a stream: a tool or a call's arguments may say so too."""
+    if any(word in request.url.path for word in _STREAMS):
+        return True
+    if _STREAMED.search(request.content) is None:
+        return False
+    body = read_object_or_none(request.content)
+    return body is not None and body.get("stream") is True
 
 
 class _Limited(httpx.AsyncByteStream):

@@ -408,6 +408,15 @@ async def test_thoughts_in_the_text_are_none_of_the_answer(
     assert (reply.reasoning.text if reply.reasoning else "") == reasoning
 
 
+@OF_CHAT
+async def test_a_tool_that_speaks_of_a_stream_asks_for_none(make_orchestrator, server, name: str) -> None:
+    """Its whole answer was handed to LiteLLM as a stream, and lost, for a `"stream": true` in a schema."""
+    parameters = {"type": "object", "properties": {}, "examples": [{"stream": True}]}
+    tool = {"type": "function", "function": {"name": "open_channel", "parameters": parameters}}
+    body = sent(json.dumps(WHOLE).encode(), kind="application/json")
+    check_whole(await replied(make_orchestrator, server, name, body, stream=False, tools=[tool]), name)
+
+
 FAILED = {"error": {"code": 503, "message": "the host hung up", "type": "server_error"}}
 COUNTED_FAILURES = {
     "counts with the error": (*CHAT[:2], {**FAILED, "usage": USAGE}),
