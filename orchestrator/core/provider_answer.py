@@ -24,6 +24,14 @@ def stated_name(value: Any) -> str | None:
     return value if is_name else None
 
 
+def stated_tier(value: Any) -> str | None:
+    """Return a class of service as a provider names it; a text that is no name is no known class either.
+
+    So it is priced as the dearest.
+    """
+    return (stated_name(value) or "without a name") if value and isinstance(value, str) else None
+
+
 @dataclass(frozen=True, slots=True)
 class BilledUsage:
     """What a provider says that an answer used and cost."""

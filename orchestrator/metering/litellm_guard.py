@@ -24,7 +24,7 @@ from orchestrator.catalog.catalog import ProviderKind
 from orchestrator.catalog.service_tiers import tier_percent
 from orchestrator.core.errors import OrchestratorError
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import AttemptFailedError, BilledUsage, stated_name
+from orchestrator.core.provider_answer import AttemptFailedError, BilledUsage, stated_name, stated_tier
 from orchestrator.core.quiet_logs import quiet_libraries
 from orchestrator.core.reply import Usage
 from orchestrator.metering.first_byte import CURRENT_METERED
@@ -338,8 +338,8 @@ def _billed_by(heard: VendorAnswer, sending: MeteredSend) -> BilledUsage:
 
 def _dearest_tier(pieces: Iterable[Any]) -> str | None:
     """Return the class of service of an answer; in a stream the piece that counts does not say it."""
-    stated = (getattr(piece, "service_tier", None) for piece in pieces)
-    return max((tier for tier in stated if isinstance(tier, str)), key=tier_percent, default=None)
+    stated = (stated_tier(getattr(piece, "service_tier", None)) for piece in pieces)
+    return max((tier for tier in stated if tier is not None), key=tier_percent, default=None)
 
 
 _STANDING = threading.Lock()

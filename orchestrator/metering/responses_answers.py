@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError, stated_name
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError, stated_name, stated_tier
 from orchestrator.core.reply import Delta
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.failures import failure_of_error
@@ -114,7 +114,6 @@ class ResponsesReader:
 
 def _answer_of(response: Mapping[str, Any]) -> ProviderAnswer:
     counted = read_openai_usage(_chat_usage(response.get("usage")), reports_cost=False)
-    tier = response.get("service_tier")
     answer = ProviderAnswer(
         text="",
         tool_calls=(),
@@ -122,7 +121,7 @@ def _answer_of(response: Mapping[str, Any]) -> ProviderAnswer:
         usage=counted.usage,
         reported_cost_nusd=None,
         upstream_id=_id_of(response),
-        service_tier=tier if isinstance(tier, str) else None,
+        service_tier=stated_tier(response.get("service_tier")),
     )
     if response.get("error"):
         raise UnreadableAnswerError(failure_of_error(response["error"]), answer)

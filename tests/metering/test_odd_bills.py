@@ -117,7 +117,10 @@ async def guarded(entry: str, provider: str, vendor: Vendor, guard: BudgetGuard)
 
 
 @pytest.mark.parametrize("entry", ENTRIES)
-@pytest.mark.parametrize(("tier", "times"), [("priority", 2.5), ("not_yet_invented", 6), ("flex", 1)])
+@pytest.mark.parametrize(
+    ("tier", "times"),
+    [("priority", 2.5), ("not_yet_invented", 6), ("priority\u0085", 6), ("x" * 300, 6), ("flex", 1)],
+)
 async def test_an_answer_in_another_class_of_service_is_booked_at_its_price(
     vendor: Vendor, make_guard, make_orchestrator, entry: str, tier: str, times: float
 ) -> None:

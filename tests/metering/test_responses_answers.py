@@ -225,3 +225,19 @@ def test_thoughts_are_no_words_and_are_told_as_what_they_are(kind: str) -> None:
     """What brings thoughts alone is ended by their size, and they are billed."""
     thought = event(f"response.{kind}.delta", item_id="r1", delta="hmm, ")
     assert ResponsesReader().take(SentEvent(json.dumps(thought).encode())) == [Delta(reasoning="hmm, ")]
+
+
+@pytest.mark.parametrize(
+    ("stated", "tier"),
+    [
+        ("flex", "flex"),
+        ("x" * 300, "without a name"),
+        ("flex\nERROR", "without a name"),
+        ("", None),
+        (7, None),
+    ],
+)
+def test_a_class_of_service_that_is_no_name_is_kept_in_no_log(stated: Any, tier: str | None) -> None:
+    """It was written into the log and the ledger as it came, line breaks and all."""
+    answer = ResponsesReader().read(json.dumps(response(HALF, service_tier=stated)).encode())
+    assert answer.service_tier == tier

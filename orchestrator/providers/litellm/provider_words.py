@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from orchestrator.core.failures import Failure, FailureKind
-from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError, stated_name
+from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError, stated_tier
 from orchestrator.providers.wire.error_bodies import error_in
 from orchestrator.providers.wire.failures import failure_of_late_error
 from orchestrator.providers.wire.finish_reasons import (
@@ -108,9 +108,7 @@ class ProviderWords:
             if isinstance(counts, Mapping):
                 stated = {key: value for key, value in counts.items() if value is not None}
                 self.usage = (dearer_of if had_ended else grown_of)(self.usage, stated)
-        if isinstance(part.get("service_tier"), str) and part["service_tier"]:
-            # What is no name is no known tier either, and is priced as the dearest.
-            self.service_tier = stated_name(part["service_tier"]) or "without a name"
+        self.service_tier = stated_tier(part.get("service_tier")) or self.service_tier
 
     def counted(self) -> CountedUsage:
         """Return its counts, read in its own format; without them, or before its end, an estimate."""

@@ -10,6 +10,7 @@ from orchestrator.core.provider_answer import (
     ProviderAnswer,
     UnreadableAnswerError,
     stated_name,
+    stated_tier,
 )
 from orchestrator.core.reply import ToolCall
 from orchestrator.providers.wire.answer_checks import call_in_text, check_says_something, unreadable
@@ -125,7 +126,7 @@ class AnswerDraft:
         """
         self.upstream_id = self.upstream_id or stated_name(upstream_id)
         self.served_model = self.served_model or stated_name(served_model)
-        self.service_tier = stated_name(service_tier) or self.service_tier
+        self.service_tier = stated_tier(service_tier) or self.service_tier
 
     def take_place(self, index: Any) -> None:
         """Note which answer a piece belongs to: one is asked for, and two must not be mixed.
