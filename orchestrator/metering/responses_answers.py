@@ -11,13 +11,14 @@ from typing import Any
 from orchestrator.core.failures import Failure, FailureKind
 from orchestrator.core.provider_answer import ProviderAnswer, UnreadableAnswerError, stated_name, stated_tier
 from orchestrator.core.reply import Delta
+from orchestrator.providers.litellm.sse_check import RESPONSE_ENDS
+from orchestrator.providers.litellm.whole_as_events import WORDS_OF_PARTS
 from orchestrator.providers.wire.answer_checks import unreadable
 from orchestrator.providers.wire.failures import failure_of_error
 from orchestrator.providers.wire.sse import SentEvent
 from orchestrator.providers.wire.usage_reading import read_openai_usage
 from orchestrator.providers.wire.wire_json import arguments_text, event_objects, read_object
 
-_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 _DELTAS: Mapping[str, str] = {
     "response.output_text.delta": "message",
     "response.refusal.delta": "message",
@@ -27,8 +28,6 @@ _DELTAS: Mapping[str, str] = {
 _THOUGHTS = frozenset({"response.reasoning_text.delta", "response.reasoning_summary_text.delta"})
 _CUT_BY = frozenset({"max_output_tokens", "content_filter"})
 """Why a response is incomplete that is told as its finish."""
-_WORDS_OF_PARTS = {"output_text": "text", "refusal": "refusal"}
-"""The parts of a message that are words, and where in them the words stand."""
 
 
 class ResponsesReader:
@@ -72,7 +71,7 @@ class ResponsesReader:
             kind = str(data.get("type"))
             self.upstream_id = self.upstream_id or _id_of(data.get("response"))
             self.has_content = self.has_content or kind.endswith(".delta")
-            if kind == "error" or (data.get("error") and kind not in _ENDS):
+            if kind == "error" or (data.get("error") and kind not in RESPONSE_ENDS):
                 raise UnreadableAnswerError(failure_of_error(data.get("error") or data))
             if kind in _DELTAS:
                 self._pieces.add(_DELTAS[kind])
@@ -81,7 +80,7 @@ class ResponsesReader:
                 deltas.append(Delta(data["delta"]))
             elif kind in _THOUGHTS and isinstance(data.get("delta"), str):
                 deltas.append(Delta(reasoning=data["delta"]))
-            if kind in _ENDS and isinstance(data.get("response"), Mapping):
+            if kind in RESPONSE_ENDS and isinstance(data.get("response"), Mapping):
                 self._last = data["response"]
         return deltas
 
@@ -165,7 +164,7 @@ def _check_item(item: Mapping[str, Any], answer: ProviderAnswer, *, is_cut: bool
                 FailureKind.MALFORMED, "the content of a message is no list of parts", answer=answer
             )
         for part in parts:
-            name = _WORDS_OF_PARTS.get(str(part.get("type")))
+            name = WORDS_OF_PARTS.get(str(part.get("type")))
             if name is None or not isinstance(part.get(name), str):
                 raise unreadable(FailureKind.MALFORMED, "a part of a message is no text", answer=answer)
     elif item.get("type") == "function_call":
@@ -185,7 +184,7 @@ def _check_item(item: Mapping[str, Any], answer: ProviderAnswer, *, is_cut: bool
 def _says(item: Mapping[str, Any]) -> bool:
     if item.get("type") == "message":
         return any(
-            part.get(_WORDS_OF_PARTS.get(str(part.get("type")), "")) for part in item.get("content") or ()
+            part.get(WORDS_OF_PARTS.get(str(part.get("type")), "")) for part in item.get("content") or ()
         )
     return item.get("type") == "function_call"
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import orjson
 
+from orchestrator.providers.litellm import heard_streams
 from orchestrator.providers.litellm.readable_answers import in_one_text
 from orchestrator.providers.wire.sse import is_end_mark, is_stray
 from orchestrator.providers.wire.wire_json import says_nothing
 
 _END_MARK = "[DONE]"
-_RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
-_REST_S = 0.5
-"""So long a connection may take to end after the end mark, so that it can be used again."""
+RESPONSE_ENDS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+"""The last events of OpenAI's Responses API."""
 
 
 class MalformedEventError(Exception):
@@ -43,7 +43,7 @@ async def checked(lines: AsyncIterator[str]) -> AsyncIterator[str]:
             break
     check.end()
     try:
-        async with asyncio.timeout(_REST_S):
+        async with asyncio.timeout(heard_streams.REST_S):
             async for _ in lines:
                 pass
     except TimeoutError:
@@ -125,7 +125,7 @@ def finishes(event: Mapping[str, Any]) -> bool:
     """
     feedback = event.get("promptFeedback")
     is_blocked = isinstance(feedback, Mapping) and feedback.get("blockReason")
-    if is_blocked or event.get("error") or str(event.get("type")) in _RESPONSE_ENDS:
+    if is_blocked or event.get("error") or str(event.get("type")) in RESPONSE_ENDS:
         return True
     delta = event.get("delta")
     if isinstance(delta, dict):

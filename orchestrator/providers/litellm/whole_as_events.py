@@ -14,8 +14,8 @@ _MARK, _MARK_IN_TEXT = b"[DONE]", b"[DON\\u0045]"
 """LiteLLM takes an answer that speaks of the end mark for finished, so in an answer it is spelt otherwise."""
 _GROWING = ("content", "arguments")
 """What an item of a stream gets piece by piece."""
-_SPOKEN: Mapping[str, str] = {"output_text": "text", "refusal": "refusal"}
-"""Parts of a message, and where their words stand."""
+WORDS_OF_PARTS: Mapping[str, str] = {"output_text": "text", "refusal": "refusal"}
+"""The parts of a message that are words, and where in them the words stand."""
 
 _BLOCK_PIECES: Mapping[str, str] = {
     "text": "text_delta",
@@ -55,7 +55,7 @@ def responses_events(value: _Object) -> Iterator[_Object]:
             yield {"type": "response.function_call_arguments.delta", **where, "delta": item["arguments"]}
         content = item.get("content")
         for index, part in enumerate(content if isinstance(content, list) else []):
-            for kind, name in _SPOKEN.items():
+            for kind, name in WORDS_OF_PARTS.items():
                 if isinstance(part, dict) and part.get("type") == kind:
                     words = {"content_index": index, "delta": part.get(name)}
                     yield {"type": f"response.{kind}.delta", **where, **words}

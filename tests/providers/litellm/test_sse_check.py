@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from orchestrator.providers.litellm import sse_check
+from orchestrator.providers.litellm import heard_streams
 from orchestrator.providers.litellm.sse_check import (
     EndedEarlyError,
     MalformedEventError,
@@ -90,7 +90,7 @@ async def test_an_event_whose_words_would_be_lost_is_an_error(line):
 
 
 async def test_the_end_mark_ends_a_stream_whose_connection_stays_open(monkeypatch) -> None:
-    monkeypatch.setattr(sse_check, "_REST_S", 0.01)
+    monkeypatch.setattr(heard_streams, "REST_S", 0.01)
 
     async def source():
         for line in (CHAT, CHAT_END, "data: [DONE]"):
