@@ -3,13 +3,15 @@
 import json
 
 NO_JSON = "JSON was asked for, and this is none"
+_UNREAD = (ValueError, RecursionError)
+"""What Python raises of what is none, and of what lies so deep that no program reads it."""
 
 
 def is_json(text: str) -> bool:
     """Return whether a text is JSON from end to end, line breaks within its texts allowed."""
     try:
         json.loads(text, strict=False)
-    except ValueError:
+    except _UNREAD:
         return False
     return True
 
@@ -21,6 +23,6 @@ def is_broken_json(text: str) -> bool:
         return False
     try:
         json.JSONDecoder(strict=False).raw_decode(begun)
-    except ValueError:
+    except _UNREAD:
         return True
     return False

@@ -89,7 +89,10 @@ class _Written(_NeverNone):
         Raises:
             OutputParserException: it is whole, and not of the shape.
         """
-        parsed = super().parse_result(result, partial=partial)
+        try:
+            parsed = super().parse_result(result, partial=partial)
+        except RecursionError:
+            raise _no_answer("its JSON lies too deep to be read", _text_of(result)) from None
         if not partial:
             _check_whole(_text_of(result))
         return parsed
@@ -125,7 +128,7 @@ def _object_in(text: str) -> dict[str, Any]:
     """
     try:
         parsed = parse_json_markdown(text) if text.strip() else None
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
         raise _no_answer("it called no function, and its words are no JSON object", text)
@@ -143,7 +146,7 @@ def _check_whole(text: str) -> None:
         try:
             # As LangChain reads it: a line break in a string is one.
             json.loads(written, strict=False)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         return
     raise _no_answer("its JSON breaks off, or something else stands beside it", text)

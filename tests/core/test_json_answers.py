@@ -18,6 +18,8 @@ from orchestrator.core.json_answers import is_broken_json, is_json
         ('{"a": 1}\nHope it helps', False, False),
         ('```json\n{"a": 1}\n```', False, False),
         ("Sure!", False, False),
+        ("[" * 5000, False, True),
+        ('{"a":' * 5000 + "1" + "}" * 5000, False, True),
         ("", False, False),
     ],
 )

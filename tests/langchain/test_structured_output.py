@@ -125,3 +125,14 @@ def test_a_whole_json_is_one_with_a_block_of_code_around_it_and_words_around_tha
 def test_a_stream_of_no_such_shape_is_an_error_and_not_nothing(words):
     with pytest.raises(OutputParserException):
         list(parser_of_json(Order).transform(iter([AIMessageChunk(words)])))
+
+
+@pytest.mark.parametrize("schema", [Order, SHAPE])
+@pytest.mark.parametrize("words", ["[" * 3000, '{"a":' * 3000, "```json\n" + "[" * 3000])
+def test_brackets_without_an_end_are_no_answer(schema, words) -> None:
+    """They were a RecursionError, which no caller of LangChain expects of an answer."""
+    for parser in (parser_of_json(schema), parser_of_calls(schema, "order")):
+        with pytest.raises(OutputParserException):
+            parser.invoke(AIMessage(words))
+        with pytest.raises(OutputParserException):
+            list(parser.transform(iter([AIMessageChunk(words)])))

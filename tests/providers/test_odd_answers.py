@@ -227,6 +227,16 @@ def test_half_a_json_is_no_answer_and_prose_in_its_place_is_told(
     assert (NO_JSON in reply.notices) is notice
 
 
+def test_brackets_without_an_end_in_the_place_of_json_are_no_answer(
+    orchestrator, answerer, provider, stream
+) -> None:
+    """They were a RecursionError: Python reads no JSON that lies so deep."""
+    answerer.add("[" * 3000, '{"b": 2}')
+    asked = {"response_format": {"type": "json_object"}, "max_tokens": 4000}
+    reply = ask(orchestrator, stream=stream, **asked)
+    assert ([each.failure for each in reply.attempts], reply.text) == (["malformed", None], '{"b": 2}')
+
+
 def test_prose_in_the_place_of_a_call_is_passed_over_unseen(orchestrator, answerer, provider, stream) -> None:
     answerer.add("Dạ, để em tìm.")
     reply = ask(orchestrator, stream=stream, tools=TOOLS, tool_choice="required")
