@@ -118,7 +118,7 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
         HealthScope.EITHER,
         _NO,
         "service unavailable",
-        "503, 504, 529; an error of that status in a 200, which may be billed",
+        "503, 529; 504 in an API's own words; an error of that status in a 200, which may be billed",
         passes=True,
     ),
     FailureKind.UNREACHABLE: FailurePolicy(
@@ -142,7 +142,7 @@ FAILURE_POLICIES: Mapping[FailureKind, FailurePolicy] = {
         HealthScope.EITHER,
         _MAYBE,
         "no answer in time",
-        "silence, slow first token, stall, drip; 408",
+        "silence, slow first token, stall, drip; 408; 524, or a 504 without JSON, of a gateway that waited no longer",
         passes=True,
     ),
     FailureKind.UNAUTHORIZED: FailurePolicy(
@@ -259,6 +259,7 @@ _BY_STATUS: Mapping[int, FailureKind] = {
     502: FailureKind.SERVER_ERROR,
     503: FailureKind.UNAVAILABLE,
     504: FailureKind.UNAVAILABLE,
+    524: FailureKind.TIMEOUT,  # Cloudflare's: the request has arrived, and is worked on behind it
     529: FailureKind.UNAVAILABLE,
 }
 

@@ -14,6 +14,8 @@ _FORMULA_SIGNS = frozenset("=+-@")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 _QUOTED = re.compile(r'[",;\t\r\n]')
 """A semicolon and a tab too: where the decimal sign is a comma, spreadsheets end a cell there."""
+_LATER_CELL = re.compile(r"(?<=[;\t\r\n])[^;\t\r\n]+")
+"""What is a cell of its own there: within a row that has no semicolons quotes mean nothing to them."""
 _UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 _CELL_STARTS = ("\t", "\r", "\n")
 
@@ -25,9 +27,14 @@ def csv_row(values: Iterable[Any]) -> str:
 
 def _cell(value: Any) -> str:
     text = "" if value is None else str(value)
-    if isinstance(value, str) and _begins_like_a_formula(value):
-        text = f"'{text}"
+    if isinstance(value, str):
+        text = _LATER_CELL.sub(lambda later: _as_text(later[0]), text)
+        text = f"'{text}" if _begins_like_a_formula(value) else text
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
+
+
+def _as_text(later: str) -> str:
+    return f"'{later}" if _begins_like_a_formula(later.lstrip('"')) else later
 
 
 def _begins_like_a_formula(text: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import litellm
+import openai
 import pytest
 
 from orchestrator.core.errors import UnavailableError
@@ -97,3 +98,33 @@ async def test_half_an_answer_is_none_for_a_native_client(
     spent, held = standing(orchestrator)
     assert held == 0
     assert spent > 0
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("model", [*GUARDED.values(), "gemini/gemini-3.8-flash"])
+@pytest.mark.parametrize(
+    ("status", "body", "source"),
+    [
+        ("504 Gateway Time-out", b"<html>504</html>", "bound"),
+        ("504 Gateway Time-out", b"", "bound"),
+        ("524 A Timeout Occurred", b"error code: 524", "bound"),
+        ("504 Deadline", b'{"error": {"code": 504, "status": "DEADLINE_EXCEEDED", "message": "x"}}', "none"),
+    ],
+)
+async def test_a_gateway_that_waited_no_longer_is_booked_for_a_guarded_call(
+    guard: BudgetGuard, model: str, status: str, body: bytes, source: str, stream: bool
+) -> None:
+    """What is behind it works on; what the API refuses in its own words is free."""
+    async with serving(lambda exchanged: exchanged.answer(body, status=status)) as server:
+        asked = {
+            "model": model,
+            "messages": HELLO,
+            "max_tokens": 64,
+            "api_base": server.base_url,
+            "api_key": "k",
+        }
+        with pytest.raises(openai.APIError):
+            answer = await litellm.acompletion(**asked, stream=stream)
+            if stream:
+                [_ async for _ in answer]
+    assert with_guard.sources(guard) == [source]

@@ -11,7 +11,8 @@ from orchestrator.core.clock import SystemClock
 from orchestrator.core.failures import Failure, FailureKind, kind_of_status
 from orchestrator.core.provider_answer import AttemptFailedError
 from orchestrator.providers.retry_after import asked_wait_s, wait_of
-from orchestrator.providers.wire.failures import kind_of_words
+from orchestrator.providers.wire.failures import ERROR_BYTES_MAX, is_of_a_gateway, kind_of_words
+from orchestrator.providers.wire.wire_json import read_error_body
 
 TELLING: Mapping[str, FailureKind] = {
     "ContentPolicyViolationError": FailureKind.CONTENT_FILTERED,
@@ -146,7 +147,7 @@ def _kind(chain: tuple[BaseException, ...], status: int | None) -> FailureKind:
     if telling is not None:
         return telling
     if status is not None:
-        return _kind_of_answer(chain[0], status)
+        return FailureKind.TIMEOUT if _is_of_a_gateway(chain, status) else _kind_of_answer(chain[0], status)
     # The deepest cause that is known: httpx says ConnectError of a connection that was reset.
     cause = next((_CAUSES[name] for name in reversed(names) if name in _CAUSES), None)
     if cause is not None:
@@ -165,6 +166,14 @@ def _kind_of_answer(error: BaseException, status: int) -> FailureKind:
         # A redirect, which is followed nowhere and may have been billed where it points.
         return FailureKind.MALFORMED
     return _kind_of_refusal(error) if status == _BAD_REQUEST else kind_of_status(status)
+
+
+def _is_of_a_gateway(chain: tuple[BaseException, ...], status: int) -> bool:
+    answered = (getattr(link, "response", None) for link in chain if type(link).__name__ in _ANSWERED)
+    response = next((response for response in answered if getattr(response, "is_closed", False)), None)
+    if response is None:
+        return False
+    return is_of_a_gateway(status, read_error_body(response.content[:ERROR_BYTES_MAX]))
 
 
 def _kind_of_refusal(error: BaseException) -> FailureKind:

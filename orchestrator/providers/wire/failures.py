@@ -5,6 +5,7 @@ No text of the provider's is kept: it may quote the prompt or the key.
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from orchestrator.core.clock import SystemClock
@@ -269,8 +270,15 @@ def failure_of_reply(status: int, headers: Mapping[str, str], body: bytes, *, no
     if not data and kind is FailureKind.BAD_REQUEST:
         # A page of HTML, or nothing: that is not the API's word on this request, but of something before it.
         kind = FailureKind.SERVER_ERROR
+    if is_of_a_gateway(status, data):
+        kind = FailureKind.TIMEOUT
     wait_s = asked_wait_s(headers, now=now)
     return Failure(kind, status, _retry_in(data or {}, now) if wait_s is None else wait_s)
+
+
+def is_of_a_gateway(status: int, data: Any) -> bool:
+    """Return whether a gateway waited no longer: a 504 without JSON. What is behind it works on and bills."""
+    return status == HTTPStatus.GATEWAY_TIMEOUT and not data
 
 
 def failure_of_error(error: Any) -> Failure:

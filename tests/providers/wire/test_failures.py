@@ -181,6 +181,16 @@ def test_other_shapes_of_a_400_are_refusals_all_the_same(raw) -> None:
     assert failure(400, raw=raw).kind is K.BAD_REQUEST
 
 
+@pytest.mark.parametrize(
+    "raw", [b"", b"<html><h1>504 Gateway Time-out</h1></html>", b"upstream request timeout"]
+)
+@pytest.mark.parametrize("status", [504, 524])
+def test_a_gateway_that_waited_no_longer_leaves_a_request_that_may_be_billed(status, raw) -> None:
+    """What is behind it has the request, and works on: 0 was booked."""
+    reason = failure(status, raw=raw)
+    assert (reason.kind, reason.status, reason.policy.billing) == (K.TIMEOUT, status, "maybe")
+
+
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 307, 308])
 def test_a_redirect_and_other_statuses_are_no_answer_and_may_have_been_billed(status) -> None:
     reason = failure(status, raw=b"")
