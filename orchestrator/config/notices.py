@@ -51,7 +51,7 @@ def _of_regions(usable: Mapping[str, Deployment], book: PriceBook) -> Iterator[s
 def _of_limits(settings: RootSettings) -> Iterator[str]:
     for scope, shorter, limit, longer, ceiling in Limits(settings.budgets).overlong():
         yield (
-            f"the limit of {scope} for a {shorter}, {format_usd(limit)}, is above that for a {longer}, "
+            f"the limit of {scope} per {shorter}, {format_usd(limit)}, is above that per {longer}, "
             f"{format_usd(ceiling)}, which ends it first: is a digit too many in budgets.limits?"
         )
 

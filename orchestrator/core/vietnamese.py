@@ -139,7 +139,7 @@ SENTENCES_VI: Mapping[str, str] = {
     "{a} is asked in a region of OpenAI's ({b}), where '{MANY}' says {c} and {d} per million tokens, and its 'price' is "
     "lower: state what you pay there, or leave 'price' out": "{a} được hỏi ở một khu vực của OpenAI ({b}), nơi '{MANY}' nêu "
     "{c} và {d} cho một triệu token, mà 'price' thấp hơn: hãy ghi giá phải trả ở đó, hoặc bỏ 'price'",
-    "the limit of {MANY} for a {a}, {b}, is above that for a {c}, {d}, which ends it first: is a digit too many in "
+    "the limit of {MANY} per {a}, {b}, is above that per {c}, {d}, which ends it first: is a digit too many in "
     "budgets.limits?": "hạn mức của {MANY} cho một {a}, {b}, cao hơn hạn mức cho một {c}, {d}, vốn hết trước: có thừa một "
     "chữ số trong budgets.limits không?",
     "use case '{a}' never asks {b}, which its route names: ": "mục đích '{a}' không bao giờ hỏi {b}, dù tuyến có nêu: ",

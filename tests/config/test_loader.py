@@ -519,7 +519,7 @@ def test_a_limit_above_that_of_a_longer_window_is_a_notice(load):
     config = load(TEXT.replace("day: 100,", "day: 9999,", 1))
     (notice,) = [notice for notice in config.notices if "limit" in notice]
     assert notice == (
-        "the limit of all for a day, $9,999.00, is above that for a month, $2,500.00, which ends it first: "
+        "the limit of all per day, $9,999.00, is above that per month, $2,500.00, which ends it first: "
         "is a digit too many in budgets.limits?"
     )
     assert not [notice for notice in load(TEXT).notices if "limit" in notice]
@@ -529,7 +529,7 @@ def test_a_wildcards_limit_counts_where_a_scopes_own_windows_are_compared(load):
     own = "limits:\n    - {scope: 'tenant:acme', day: 80}\n    - {scope: 'tenant:*', request: 1, day: 5, month: 70}\n"
     notices = [notice for notice in load(TEXT.replace("limits:\n", own, 1)).notices if "limit" in notice]
     assert [notice.partition(", which")[0] for notice in notices] == [
-        "the limit of tenant:acme for a day, $80.00, is above that for a month, $70.00"
+        "the limit of tenant:acme per day, $80.00, is above that per month, $70.00"
     ]
 
 
