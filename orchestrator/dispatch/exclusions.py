@@ -37,8 +37,14 @@ class Exclusions:
             self._keys_never_accepted.append(provider)
 
     def unfit(self, target: Target) -> str | None:
-        """Return why a target would fail as another did, None when it may do better."""
-        if target.deployment.model.context_tokens <= self._context_failed_tokens:
+        """Return why a target would fail as another did, None when it may do better.
+
+        Where the request fits at its bound, another's overflow says nothing: a host of OpenRouter's may serve
+        less of a model than its maker does, a server less than config.yaml says, and a gateway's 413 counts
+        bytes.
+        """
+        may_overflow = target.most_tokens > target.deployment.model.context_tokens
+        if may_overflow and target.deployment.model.context_tokens <= self._context_failed_tokens:
             return "its context is not larger than one that was too small"
         if target.deployment.model_name in self._filtered_models:
             return "the content filter of the same model has blocked this request"

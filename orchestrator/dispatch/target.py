@@ -24,6 +24,11 @@ class Target(NamedTuple):
         return self.deployment.price.on(self.today)
 
     @property
+    def most_tokens(self) -> int:
+        """Return the most that the request and its answer can take of the model's context."""
+        return self.candidate.input_bound_tokens + self.candidate.max_tokens
+
+    @property
     def name(self) -> str:
         """Return the deployment's name, which is also its model group in LiteLLM's Router."""
         return self.deployment.name

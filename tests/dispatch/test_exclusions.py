@@ -12,10 +12,10 @@ def step_of(practised):
     """Make the step of a deployment of the shipped configuration."""
     found = {one.deployment: one for one in practised.explain("Xin chào").asked}
 
-    def step(name: str) -> Target:
+    def step(name: str, *, input_bound_tokens: int = 10) -> Target:
         deployment = practised.config.catalog.deployments[name]
         return Target(
-            next(iter(found.values())),
+            next(iter(found.values()))._replace(input_bound_tokens=input_bound_tokens),
             deployment,
             practised._services.clock.now().date(),
         )
@@ -35,8 +35,11 @@ def test_without_failures_everybody_is_fit(step_of):
 def test_after_an_overflow_only_a_larger_context_is_fit(step_of):
     lessons = Exclusions()
     lessons.learn(step_of(SOL), Failure(FailureKind.CONTEXT_OVERFLOW, 400), has_worked=True)
-    unfit = {name for name in (LUNA, SOL, SONNET, SOL_DIRECT, GEMINI) if lessons.unfit(step_of(name))}
+    everybody = (LUNA, SOL, SONNET, SOL_DIRECT, GEMINI)
+    unfit = {name for name in everybody if lessons.unfit(step_of(name, input_bound_tokens=2_000_000))}
     assert unfit == {LUNA, SOL, SOL_DIRECT}
+    # Where it fits at its bound, the other's overflow was of a host that serves less, or of bytes.
+    assert [name for name in everybody if lessons.unfit(step_of(name))] == []
 
 
 def test_after_a_filter_the_same_model_is_unfit_wherever_it_is_served(step_of):

@@ -7,7 +7,6 @@ from orchestrator.core.errors import (
     AllProvidersFailedError,
     BudgetExceededError,
     DeadlineExceededError,
-    PromptTooLargeError,
     RejectedByProviderError,
     StreamInterruptedError,
 )
@@ -160,13 +159,25 @@ def test_a_prompt_too_long_for_one_model_goes_to_the_next(
 
 
 def test_a_prompt_too_long_goes_only_to_models_with_a_larger_context(
-    practised: Orchestrator, practice: PracticeServer
+    make_orchestrator, practice: PracticeServer
 ) -> None:
-    """One that refused it with a million tokens leaves nobody to ask: no other model has more."""
+    """That it fits into a context of the same size is not proven, so nobody of that size is asked."""
+    orchestrator = make_orchestrator({"budgets": {"limits": []}})
     practice.faults.add(Fault.parse("openrouter:status=400,reason=context_length"))
-    with pytest.raises(PromptTooLargeError):
-        practised.complete("Xin chào", cache=CacheUse.OFF)
-    assert [one.model for one in practice.requests] == ["openai/gpt-6.1-sol", "anthropic/claude-sonnet-5.5"]
+    orchestrator.complete("a " * 200_000, cache=CacheUse.OFF)
+    asked = ["openai/gpt-6.1-sol", "anthropic/claude-sonnet-5.5", "gemini-3.8-flash"]
+    assert [one.model for one in practice.requests] == asked
+
+
+@pytest.mark.parametrize("fault", ["status=400,reason=context_length", "status=413"])
+def test_a_context_smaller_than_the_configuration_says_keeps_nobody_from_being_asked(
+    practised: Orchestrator, practice: PracticeServer, fault: str
+) -> None:
+    """A host of OpenRouter's serves less of a model than its maker; a gateway's 413 counts bytes."""
+    practice.faults.add(Fault.parse(f"openrouter:{fault}"))
+    reply = practised.complete("Xin chào", cache=CacheUse.OFF)
+    assert reply.provider == "google"
+    assert {one.failure for one in reply.attempts[:-1]} == {"context_overflow"}
 
 
 def test_when_everybody_is_down_the_error_names_each(
