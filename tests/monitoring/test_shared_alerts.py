@@ -1,5 +1,6 @@
 """That the ledger cannot be used is told by one of the processes that notice it, and its end by one."""
 
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -51,13 +52,27 @@ def test_what_was_handed_to_nobody_is_told_by_the_next(workers, tmp_path):
     assert second.is_ours(alert("disk"), claims)
 
 
+class Looking(AlertWatch):
+    """Says when its thread has had its first look, behind which it sleeps."""
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        self.has_looked = threading.Event()
+
+    def look(self):
+        alerts = super().look()
+        self.has_looked.set()
+        return alerts
+
+
 def test_workers_that_watch_a_lost_ledger_say_so_once(make_orchestrator, clock, tmp_path):
     changes = {"alerts": {"path": str(tmp_path / "alerts"), "check_every_s": 3600}}
     heard, orchestrators = [], [make_orchestrator(changes, clock=clock) for _ in range(2)]
     for each in orchestrators:
         each.complete("Hi")
         each.on_alert(lambda told: heard.append(told.state))
-    watches = [AlertWatch(each, clock=clock).start() for each in orchestrators]
+    watches = [Looking(each, clock=clock).start() for each in orchestrators]
+    assert all(watch.has_looked.wait(timeout=600) for watch in watches)
     ledger = orchestrators[0].ledger_view.path
     away = ledger.with_name("away")
     ledger.rename(away)
