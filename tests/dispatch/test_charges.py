@@ -134,6 +134,9 @@ def at_bound(booked) -> bool:
         ({"cost": 0, "is_byok": True}, None, "price_book"),
         # A twentieth of the price, which is 105,000: a fee, unless it is said that no key of the customer's own was charged.
         ({"cost": 0.00000525, "is_byok": True}, 110_250, "price_book"),
+        ({"cost": 0.00000525, "is_byok": True, "cost_details": {"upstream_inference_cost": 0}}, 110_250, "price_book"),
+        ({"cost": 0.00000525, "cost_details": {"upstream_inference_cost": 0}}, 110_250, "price_book"),
+        ({"cost": 0.0018, "is_byok": True, "cost_details": {"upstream_inference_cost": 0, "upstream_inference_prompt_cost": 0.03, "upstream_inference_completions_cost": 0.006}}, 37_800_000, "provider"),
         ({"cost": 0.00000525}, 110_250, "price_book"),
         ({"cost": 0.00000525, "is_byok": False}, 5_250, "provider"),
         ({}, None, "price_book"),

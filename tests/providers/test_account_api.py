@@ -102,6 +102,7 @@ TOKENS = {"native_tokens_prompt": 1_000, "native_tokens_completion": 10}
         ({"total_cost": 0.0018, "is_byok": True, "upstream_inference_cost": 0.036, **TOKENS}, 37_800_000),
         ({"total_cost": 0, "is_byok": True, "upstream_inference_cost": 0.036, **TOKENS}, 36_000_000),
         ({"total_cost": 0.0018, "is_byok": True, **TOKENS}, None),
+        ({"total_cost": 0.0018, "is_byok": True, "upstream_inference_cost": 0, **TOKENS}, None),
         ({"total_cost": 0, "is_byok": False, **TOKENS}, None),
         ({"total_cost": 1e-12, "is_byok": False, **TOKENS}, None),
         ({"total_cost": 1e-9, "is_byok": False, **TOKENS}, None),

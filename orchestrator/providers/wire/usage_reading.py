@@ -241,8 +241,8 @@ def openrouter_cost(fee: Any, upstream: Any, *, is_byok: Any) -> NanoUsd | None:
         return fee_nusd
     if is_byok is None:
         return max(fee_nusd, upstream_nusd or ZERO_NUSD)
-    # A fee without the rest is no cost: better none than one that is too low.
-    return None if upstream_nusd is None else NanoUsd(fee_nusd + upstream_nusd)
+    # A fee without the rest is no cost: better none than one that is too low. What a key is charged is not 0.
+    return NanoUsd(fee_nusd + upstream_nusd) if upstream_nusd else None
 
 
 def dearer_of(before: Any, after: Any) -> Any:
@@ -300,12 +300,12 @@ def _openrouter_charge(raw: Mapping[str, Any]) -> tuple[NanoUsd | None, NanoUsd]
     """Return what OpenRouter says that it cost, and its fee where that may be all that it says."""
     details, is_byok = _mapping(raw.get("cost_details")), raw.get("is_byok")
     upstream = details.get("upstream_inference_cost")
-    if upstream is None:
+    if not _dollars(upstream):
         parts = [_dollars(details.get(f"upstream_inference_{part}_cost")) for part in _UPSTREAM_PARTS]
         known = [part for part in parts if part is not None]
         upstream = to_usd(sum(known)) if len(known) == len(parts) else None
     cost = openrouter_cost(raw.get("cost"), upstream, is_byok=is_byok)
-    is_fee = upstream is None and is_byok is not False
+    is_fee = not _dollars(upstream) and is_byok is not False
     return cost, (_dollars(raw.get("cost")) or ZERO_NUSD) if is_fee else ZERO_NUSD
 
 
